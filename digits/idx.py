@@ -1,0 +1,129 @@
+"""IDX files, the format that MNIST is published in: a header, then one byte a pixel or label.
+
+The format is described at http://yann.lecun.com/exdb/mnist: a magic number whose last byte is the
+number of dimensions, the size of each, big-endian, and the values. Files may be gzipped.
+"""
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from digits.errors import UserError
+
+# The four files of a data set, by their classic names.
+TRAIN_IMAGES = 'train-images-idx3-ubyte'
+TRAIN_LABELS = 'train-labels-idx1-ubyte'
+TEST_IMAGES = 't10k-images-idx3-ubyte'
+TEST_LABELS = 't10k-labels-idx1-ubyte'
+NAMES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
+
+IMAGES_MAGIC = 2051
+LABELS_MAGIC = 2049
+LARGEST = 2 ** 30  # bytes of pixels that a file may promise: 1.3 million images of 28 x 28
+REMEDY = 'delete it to get it anew'
+
+
+def find(folder: Path, name: str):
+    """The path of this file in `folder`, or None.
+
+    It may be gzipped (.gz) and have a prefix (emnist-digits-). Raises UserError if several do.
+    """
+    for candidate in (folder / name, folder / (name + '.gz')):
+        if candidate.exists():
+            return candidate
+    prefixed = sorted(folder.glob('*-' + name)) + sorted(folder.glob('*-' + name + '.gz'))
+    if len(prefixed) > 1:
+        raise UserError(f'{folder} holds several data sets ({prefixed[0].name}, '
+                        f'{prefixed[1].name}): give one a folder of its own')
+    return prefixed[0] if prefixed else None
+
+
+def read_folder(folder: Path) -> list:
+    """The four arrays in `folder`, in the order of NAMES.
+
+    Images are uint8 [count, rows, columns, 1], labels uint8 [count], 0 to 9.
+    Raises UserError naming what is missing, damaged or does not belong together.
+    """
+    arrays = []
+    for name in NAMES:
+        path = find(folder, name)
+        if path is None:
+            raise UserError(f'{folder} has no file {name} (or {name}.gz)')
+        arrays.append(read_images(path) if 'images' in name else read_labels(path))
+    for part, images, labels in (('training', *arrays[:2]), ('test', *arrays[2:])):
+        if len(images) != len(labels):
+            raise UserError(f'{folder}: {len(images)} {part} images but {len(labels)} labels: '
+                            'are these files of different data sets?')
+    return arrays
+
+
+def read_images(path: Path) -> np.ndarray:
+    """uint8 [count, rows, columns, 1] of an image file; UserError if it is none."""
+    return _read(path, IMAGES_MAGIC)[..., np.newaxis]
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """uint8 [count], each 0 to 9, of a label file; UserError if it is none."""
+    labels = _read(path, LABELS_MAGIC)
+    if labels.size and labels.max() > 9:
+        raise UserError(f'{path}: a label is {labels.max()}, but digits are 0 to 9')
+    return labels
+
+
+def write_folder(folder: Path, arrays) -> None:
+    """Write four arrays, as read_folder returns them, as plain files under the classic names."""
+    for name, array in zip(NAMES, arrays):
+        is_images = 'images' in name
+        shape = array.shape[:3] if is_images else array.shape
+        header = np.array([IMAGES_MAGIC if is_images else LABELS_MAGIC, *shape], '>u4')
+        (folder / name).write_bytes(header.tobytes() + array.tobytes())
+
+
+def _read(path, magic):
+    """The values in the shape that the header gives, reading no further than it promises."""
+    header_bytes = 4 + 4 * (magic & 0xff)
+    try:
+        stored_bytes = path.stat().st_size
+        if stored_bytes > LARGEST + header_bytes:
+            raise UserError(f'{path}: {stored_bytes} bytes are too many for images of digits')
+        stored = path.read_bytes()
+    except OSError as error:
+        raise UserError(f'{path}: {error.strerror}') from error
+    if stored.lstrip()[:1] == b'<':
+        raise UserError(f'{path}: a web page was saved under this name; {REMEDY}')
+    gzipped = stored[:2] == b'\x1f\x8b'
+    if gzipped:
+        stream = zlib.decompressobj(wbits=31)
+    try:
+        header = stream.decompress(stored, header_bytes) if gzipped else stored[:header_bytes]
+        shape, size = _parse_header(path, header, header_bytes, magic)
+        if gzipped:
+            values = stream.decompress(stream.unconsumed_tail, size + 1)
+            ended, trailing = stream.eof, stream.unused_data
+        else:
+            values, ended, trailing = stored[header_bytes:], True, b''
+    except zlib.error as error:
+        raise UserError(f'{path}: its gzip data are damaged ({error}); {REMEDY}') from error
+    if len(values) > size or trailing:
+        raise UserError(f'{path}: goes on after the {size} bytes that its header promises; '
+                        f'{REMEDY}')
+    if len(values) < size or not ended:
+        raise UserError(f'{path}: cut short, {len(values)} of {size} bytes; {REMEDY}')
+    return np.frombuffer(values, np.uint8).reshape(shape)
+
+
+def _parse_header(path, header, header_bytes, magic):
+    """(shape, product of the shape) of a header that is whole and as expected."""
+    if len(header) < header_bytes:
+        raise UserError(f'{path}: cut short in its header; {REMEDY}')
+    found, *shape = np.frombuffer(header, '>u4').tolist()
+    if found != magic:
+        kind = 'images' if magic == IMAGES_MAGIC else 'labels'
+        raise UserError(f'{path}: Invalid magic number {found}, an IDX file of {kind} has {magic}; '
+                        f'{REMEDY}')
+    size = 1
+    for length in shape:
+        size *= length
+    if size > LARGEST:
+        raise UserError(f'{path}: its header promises {size} bytes, more than {LARGEST}')
+    return shape, size

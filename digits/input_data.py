@@ -1,0 +1,271 @@
+"""MNIST as tensorflow.examples.tutorials.mnist.input_data gave it, and the lessons' own door to it.
+
+    from digits import input_data
+    mnist = input_data.read_data_sets('data', one_hot=True, seed=1)
+    images, labels = mnist.train.next_batch(100)
+
+`read_data_sets` and `DataSet` keep the classic module's signature, split, types and, for the same
+seed, its batches bit for bit; only images stay uint8 in memory and are scaled a batch at a time.
+`load` is what the lessons call: it decides which data set there is to learn from.
+"""
+import collections
+import hashlib
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from digits import download, idx, strokes
+from digits.errors import UserError
+
+DEFAULT_SOURCE_URL = 'https://storage.googleapis.com/cvdf-datasets/mnist/'
+# What makes a folder's files MNIST and not another data set under the same names.
+MNIST_TEST_LABELS = 'ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5'
+STROKES_SEED = 0  # the embedded data set is one data set: --seed does not change it
+
+
+class Datasets(collections.namedtuple('Datasets', 'train validation test')):
+    """The three DataSets of a data set; `name` is 'MNIST', 'strokes' or its folder's name."""
+
+    name = ''
+    seconds = 0.0  # spent on loading
+
+    @property
+    def label(self):
+        """What must stand behind a score on this data set: nothing if it is MNIST."""
+        return '' if self.name == 'MNIST' else f' ({self.name}, not MNIST)'
+
+
+class DataSet:
+    """Images and labels that come in shuffled batches, epoch after epoch.
+
+    images: uint8 [num_examples, rows, columns, 1]; labels: [num_examples] or one-hot.
+    dtype: float32 gives pixels in [0, 1], uint8 leaves them in [0, 255].
+    seed: an int, None for another order each time, or a RandomState to share.
+    fake_data: every batch is ones, labelled 0 (one-hot if `one_hot`), as the classic module does.
+    """
+
+    def __init__(self, images, labels, fake_data=False, one_hot=False,
+                 dtype=np.float32, reshape=True, seed=None):
+        self._dtype = np.dtype(getattr(dtype, 'as_numpy_dtype', dtype))  # tf.float32 has that
+        if self._dtype not in (np.dtype(np.uint8), np.dtype(np.float32)):
+            raise TypeError(f'Invalid image dtype {dtype!r}, expected uint8 or float32')
+        self._random = seed if isinstance(seed, np.random.RandomState) else _random_state(seed)
+        self._first_state = self._random.get_state()
+        self.one_hot = one_hot
+        if fake_data:
+            self._count = 10000
+            self._pixels, self._targets = images, labels
+        else:
+            if images.shape[0] != labels.shape[0]:
+                raise UserError(f'images.shape: {images.shape} labels.shape: {labels.shape}')
+            self._count = images.shape[0]
+            rows, columns = images.shape[1:3]
+            self._pixels = images.reshape(self._count, rows * columns) if reshape else images
+            self._targets = labels
+        self._rewind()
+
+    def _rewind(self):
+        self._order = None  # as given, until the first shuffle
+        self._images = None
+        self._epochs_completed = 0
+        self._index_in_epoch = 0
+
+    @property
+    def images(self):
+        """All images in today's order: [num_examples, 784] (or rows, columns, 1), made if asked."""
+        if self._images is None:
+            ordered = self._pixels if self._order is None else self._pixels[self._order]
+            self._images = self._scaled(ordered)
+        return self._images
+
+    @property
+    def labels(self):
+        """All labels in today's order: uint8 [num_examples], or float64 one-hot."""
+        return self._targets if self._order is None else self._targets[self._order]
+
+    @property
+    def num_examples(self):
+        return self._count
+
+    @property
+    def epochs_completed(self):
+        return self._epochs_completed
+
+    def next_batch(self, batch_size, fake_data=False, shuffle=True):
+        """The next `batch_size` images and labels; the order is drawn anew for every epoch.
+
+        A batch may reach over the end of an epoch: it has the rest of one and the start of the
+        next.
+        """
+        if fake_data:
+            label = [1] + [0] * 9 if self.one_hot else 0
+            return [[1] * 784] * batch_size, [label] * batch_size
+        start = self._index_in_epoch
+        if shuffle and start == 0 and self._epochs_completed == 0:
+            self._shuffle()
+        end = start + batch_size
+        if end <= self._count:
+            self._index_in_epoch = end
+            return self._rows(start, end)
+        rest_images, rest_labels = self._rows(start, self._count)
+        self._epochs_completed += 1
+        if shuffle:
+            self._shuffle()
+        self._index_in_epoch = end - self._count
+        images, labels = self._rows(0, self._index_in_epoch)
+        return np.concatenate([rest_images, images]), np.concatenate([rest_labels, labels])
+
+    def seek(self, position):
+        """Go where `position` images have been drawn, all in shuffled batches, since the start.
+
+        Costs a shuffle an epoch. The three DataSets of read_data_sets draw their shuffles from one
+        stream, as in the classic module: seek counts on the others having drawn none.
+        """
+        self._random.set_state(self._first_state)
+        self._rewind()
+        if position == 0:
+            return
+        self._epochs_completed = (position - 1) // self._count
+        self._index_in_epoch = position - self._epochs_completed * self._count
+        for _ in range(self._epochs_completed + 1):
+            self._shuffle()
+
+    def in_order(self, batch_size):
+        """Yield (images, labels) once through, in today's order; the last may be smaller."""
+        for start in range(0, self._count, batch_size):
+            yield self._rows(start, min(start + batch_size, self._count))
+
+    def _shuffle(self):
+        shuffled = np.arange(self._count)
+        self._random.shuffle(shuffled)
+        self._order = shuffled if self._order is None else self._order[shuffled]
+        self._images = None
+
+    def _rows(self, start, end):
+        rows = slice(start, end) if self._order is None else self._order[start:end]
+        return self._scaled(self._pixels[rows]), self._targets[rows]
+
+    def _scaled(self, pixels):
+        if self._dtype == np.uint8:
+            return pixels
+        return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
+
+
+def _random_state(seed):
+    """The stream that the classic module's shuffles have for this seed.
+
+    It asked TensorFlow's get_seed: where a script has called tf.set_random_seed, that counts too.
+    """
+    tensorflow = sys.modules.get('tensorflow')
+    if tensorflow:
+        graph_seed, op_seed = tensorflow.compat.v1.get_seed(seed)
+        return np.random.RandomState(graph_seed if seed is None else op_seed)
+    return np.random.RandomState(None if seed is None else seed % (2 ** 31 - 1))
+
+
+def read_data_sets(train_dir, fake_data=False, one_hot=False, dtype=np.float32, reshape=True,
+                   validation_size=5000, seed=None, source_url=DEFAULT_SOURCE_URL):
+    """The classic call: Datasets of the IDX files in `train_dir`, downloaded if they are not there.
+
+    The first `validation_size` training images become the validation set. Images are float32 in
+    [0, 1], [num_examples, 784]; dtype=uint8 and reshape=False change that; labels are uint8 or,
+    with one_hot, float64 [num_examples, 10]. Files may be gzipped or plain; Fashion-MNIST, KMNIST
+    and others of this layout work from a folder of their own.
+    Raises UserError, a ValueError, naming the file that is missing or damaged.
+    """
+    options = {'dtype': dtype, 'reshape': reshape}
+    if fake_data:
+        return Datasets(*(DataSet([], [], True, one_hot, seed=seed, **options) for _ in range(3)))
+    folder = Path(train_dir)
+    _complete(folder, source_url)
+    return _split(idx.read_folder(folder), one_hot, validation_size, seed, **options)
+
+
+def load(args, dtype=np.float32, validation_size=5000):
+    """The Datasets that a lesson's flags ask for: args.dataset, .data_dir, .seed and .quiet.
+
+    'mnist': the files in data_dir, downloaded if they are not there. 'strokes': the embedded digits
+    made from pen strokes. 'auto': MNIST if it can be had, else strokes, after a notice.
+    Raises UserError for damaged files, and with 'mnist' if there are none and no way to get them.
+    """
+    started = time.perf_counter()
+    folder = Path(args.data_dir)
+    name = 'strokes' if args.dataset == 'strokes' else 'MNIST'
+    if name == 'MNIST':
+        try:
+            _complete(folder, DEFAULT_SOURCE_URL, args.quiet)
+        except download.DownloadError as error:
+            if args.dataset == 'mnist':
+                raise
+            print(f'{error}\nUntil then this learns from strokes: digits that a program draws, '
+                  'not MNIST.', file=sys.stderr)
+            name = 'strokes'
+    arrays = _strokes(folder, args.quiet) if name == 'strokes' else idx.read_folder(folder)
+    if name == 'MNIST' and hashlib.sha256(arrays[3].tobytes()).hexdigest() != MNIST_TEST_LABELS:
+        name = folder.resolve().name
+    if arrays[0].shape[1:] != (28, 28, 1):
+        raise UserError(f'{folder}: images of {arrays[0].shape[1]} x {arrays[0].shape[2]} pixels; '
+                        'these scripts read 28 x 28')
+    datasets = _split(arrays, False, validation_size, args.seed, dtype=dtype, reshape=True)
+    datasets.name = name
+    datasets.seconds = time.perf_counter() - started
+    return datasets
+
+
+def _split(arrays, one_hot, validation_size, seed, **options):
+    """Datasets of (train images, train labels, test images, test labels)."""
+    train_images, train_labels, test_images, test_labels = arrays
+    if not 0 <= validation_size <= len(train_images):
+        raise UserError(f'Validation size should be between 0 and {len(train_images)}. '
+                        f'Received: {validation_size}.')
+    if one_hot:
+        train_labels, test_labels = np.eye(10)[train_labels], np.eye(10)[test_labels]
+    shared = _random_state(seed)  # the classic module's three sets draw from one stream
+    validation, train = slice(validation_size), slice(validation_size, None)
+    return Datasets(DataSet(train_images[train], train_labels[train], seed=shared, **options),
+                    DataSet(train_images[validation], train_labels[validation], seed=shared,
+                            **options),
+                    DataSet(test_images, test_labels, seed=shared, **options))
+
+
+def _complete(folder, source_url, quiet=False):
+    """Download what is missing; official sources are checked against the official checksums."""
+    official = source_url in ('', None, DEFAULT_SOURCE_URL, *download.MIRRORS)
+    for name in (name + '.gz' for name in idx.NAMES if idx.find(folder, name) is None):
+        if official:
+            size, sha256 = download.FILES[name]
+            download.fetch(name, str(folder), size=size, sha256=sha256, quiet=quiet)
+        else:
+            download.fetch(name, str(folder), mirrors=[source_url], quiet=quiet)
+
+
+def _strokes(folder, quiet):
+    """The embedded data set's four arrays: 60,000 images to train on, 10,000 for the test.
+
+    Kept as IDX files in a folder of `folder` that is named after the generator's source, so that
+    another generator never meets the digits of an older one.
+    """
+    source = hashlib.sha256(Path(strokes.__file__).read_bytes()).hexdigest()
+    kept = folder / f'strokes-{source[:8]}'
+    if kept.is_dir():
+        return idx.read_folder(kept)
+    with tqdm(total=70000, desc='drawing digits', unit=' images', leave=False,
+              disable=quiet or None) as bar:
+        images, labels = strokes.make(70000, STROKES_SEED, bar.update)
+    images = images[..., np.newaxis]
+    arrays = [images[:60000], labels[:60000], images[60000:], labels[60000:]]
+    unfinished = folder / f'strokes-unfinished-{os.getpid()}'
+    try:
+        unfinished.mkdir(parents=True)
+        idx.write_folder(unfinished, arrays)
+        unfinished.rename(kept)  # whole or not at all
+    except OSError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if not kept.is_dir():  # another process was not faster, so something is wrong
+            print(f'The drawn digits cannot be kept for the next time: {error}', file=sys.stderr)
+    return arrays

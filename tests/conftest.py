@@ -1,0 +1,57 @@
+"""What all tests share: a small data set, runs of the scripts as a person starts them."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from digits import idx, strokes
+
+HOME = Path(__file__).resolve().parent.parent
+MNIST = Path(os.environ.get('MNIST_DATA_DIR') or HOME / 'data')
+
+
+def pytest_addoption(parser):
+    parser.addoption('--slow', action='store_true', help='also run the tests that take minutes')
+
+
+def pytest_collection_modifyitems(config, items):
+    has_mnist = all(idx.find(MNIST, name) for name in idx.NAMES)
+    for item in items:
+        if 'slow' in item.keywords and not config.getoption('--slow'):
+            item.add_marker(pytest.mark.skip(reason='takes minutes: add --slow'))
+        if 'mnist' in item.keywords and not has_mnist:
+            item.add_marker(pytest.mark.skip(reason=f'no MNIST in {MNIST}'))
+
+
+@pytest.fixture(scope='session')
+def mnist_dir():
+    """The folder of the official files."""
+    return MNIST
+
+
+@pytest.fixture(scope='session')
+def small_dir(tmp_path_factory):
+    """A data set of 6,000 training and 500 test images, digits made from strokes."""
+    folder = tmp_path_factory.mktemp('data') / 'small'
+    folder.mkdir()
+    images, labels = strokes.make(6500, seed=1)
+    images = images[..., None]
+    idx.write_folder(folder, [images[:6000], labels[:6000], images[6000:], labels[6000:]])
+    return folder
+
+
+@pytest.fixture
+def script(small_dir):
+    """Run a script in a process of its own: script('predict.py', '--random') -> CompletedProcess.
+
+    It learns from the small data set unless the flags or `environment` say otherwise.
+    """
+    def run(name, *flags, environment=None, timeout=300):
+        return subprocess.run(
+            [sys.executable, str(HOME / name), *map(str, flags)], stdin=subprocess.DEVNULL,
+            capture_output=True, text=True,
+            timeout=timeout, check=False, cwd=str(HOME),
+            env={**os.environ, 'MNIST_DATA_DIR': str(small_dir), **(environment or {})})
+    return run
