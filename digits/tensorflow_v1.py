@@ -1,0 +1,112 @@
+"""The one place that imports TensorFlow: quiet, without Keras, in graph mode, 1.15 to 2.21.
+
+    from digits.tensorflow_v1 import tf
+
+Set TF_CPP_MIN_LOG_LEVEL=0 to see everything that TensorFlow says while it starts.
+"""
+import contextlib
+import os
+import sys
+import tempfile
+import time
+import warnings
+
+from digits.errors import UserError
+
+INSTALL = 'run  python -m pip install -r requirements.txt'
+
+_started = time.perf_counter()
+
+
+@contextlib.contextmanager
+def _hush():
+    """Take away what the process writes to file descriptor 2.
+
+    TensorFlow's C++ runtime does not write through sys.stderr, and its first messages come before
+    TF_CPP_MIN_LOG_LEVEL is obeyed (github.com/tensorflow/tensorflow/issues/100442).
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _import_quietly():
+    """TensorFlow's v1 interface; SystemExit(2) after one sentence where there is none."""
+    talkative = os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3') < '3'
+    # Keras 3 is half of the import time, and nothing here uses it: asked for the Keras before it,
+    # TensorFlow looks for that one only when somebody touches tf.keras.
+    os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
+    try:
+        with contextlib.nullcontext() if talkative else _hush(), warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # 1.15 meets a NumPy newer than itself
+            import tensorflow.compat.v1 as tf
+    except ModuleNotFoundError as error:
+        if (error.name or '').split('.')[0] == 'tensorflow':
+            _leave(f'TensorFlow is not installed for {sys.executable}')
+        _leave(f'TensorFlow lacks a package that it needs ({error})')
+    except Exception as error:  # a broken installation fails in many ways: ImportError, TypeError
+        reason = ' '.join(str(error).split())[:200]
+        _leave(f'TensorFlow is installed but broken ({reason})')
+    tf.logging.set_verbosity(tf.logging.ERROR)
+    tf.disable_eager_execution()
+    tf.enable_resource_variables()
+    return tf
+
+
+def _leave(reason):
+    print(f'{reason}: {INSTALL}', file=sys.stderr)
+    raise SystemExit(2)
+
+
+tf = _import_quietly()
+IMPORT_SECONDS = time.perf_counter() - _started
+
+
+def bfloat16_feature() -> str:
+    """The processor's instructions for bfloat16 ('amx_bf16', 'avx512_bf16'), or ''.
+
+    Linux tells its processor's features in /proc/cpuinfo; of other systems nothing is assumed.
+    """
+    try:
+        with open('/proc/cpuinfo', encoding='ascii', errors='replace') as file:
+            flags = next((line for line in file if line.startswith('flags')), '').split()
+    except OSError:
+        return ''
+    return next((feature for feature in ('amx_bf16', 'avx512_bf16') if feature in flags), '')
+
+
+def open_session(device: str = 'auto', precision: str = 'auto'):
+    """A session on the default graph, and the precision it computes in.
+
+    device: 'auto', 'cpu', or 'gpu' ('gpu:1' for the second).
+    precision: 'float32', 'bfloat16', or 'auto': bfloat16 where the processor has instructions
+    for it and computes alone. In bfloat16, matrix products and convolutions read 8-bit
+    mantissas and add up in float32; variables stay float32, and so do checkpoints.
+    Returns (tf.Session, 'float32' or 'bfloat16'). Raises UserError if there is no such GPU.
+    """
+    config = tf.ConfigProto(allow_soft_placement=True)
+    config.gpu_options.allow_growth = True
+    if device == 'cpu':
+        config.device_count['GPU'] = 0
+    elif device.startswith('gpu:'):
+        config.gpu_options.visible_device_list = device[len('gpu:'):]
+    on_gpu = device != 'cpu' and bool(tf.config.experimental.list_physical_devices('GPU'))
+    if device.startswith('gpu') and not on_gpu:
+        raise UserError('--device gpu: TensorFlow sees no GPU here; '
+                        "pip install 'tensorflow[and-cuda]' on Linux, or leave --device out")
+    rewrites = config.graph_options.rewrite_options
+    can = hasattr(rewrites, 'auto_mixed_precision_onednn_bfloat16')  # not in 1.15
+    if precision == 'auto':
+        precision = 'bfloat16' if can and not on_gpu and bfloat16_feature() else 'float32'
+    if precision == 'bfloat16':
+        if not can:
+            raise UserError(f'--precision bfloat16: TensorFlow {tf.__version__} cannot; '
+                            'use --precision float32')
+        rewrites.auto_mixed_precision_onednn_bfloat16 = 1  # RewriterConfig.ON
+    return tf.Session(config=config), precision

@@ -1,0 +1,63 @@
+"""The one import of TensorFlow: silent, light, in graph mode, and clear when there is none."""
+import os
+import subprocess
+import sys
+
+import pytest
+
+from digits.errors import UserError
+from digits.records import HOME
+from digits.tensorflow_v1 import bfloat16_feature, open_session, tf
+
+
+def python(code, **environment):
+    """Run code in an interpreter of its own, without this one's TensorFlow settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith('TF_')}
+    return subprocess.run([sys.executable, '-c', code], cwd=str(HOME), capture_output=True,
+                          text=True, check=False, env={**kept, **environment})
+
+
+def test_import_and_session_are_silent_and_without_keras():
+    result = python('import sys\n'
+                    'from digits.tensorflow_v1 import open_session, tf\n'
+                    'session, _ = open_session("cpu", "float32")\n'
+                    'print(session.run(tf.constant(6) * 7), tf.executing_eagerly())\n'
+                    'v = tf.get_variable("v", [])\n'
+                    'print(type(v).__name__ == "ResourceVariable", "keras" in sys.modules)')
+    assert result.stdout == '42 False\nTrue False\n'
+    assert result.stderr == ''
+
+
+@pytest.mark.skipif(tf.__version__.startswith('1.'), reason='TensorFlow 1.15 says nothing')
+def test_who_asks_hears_all_that_tensorflow_says():
+    result = python('import digits.tensorflow_v1', TF_CPP_MIN_LOG_LEVEL='0')
+    assert 'oneDNN' in result.stderr
+
+
+@pytest.mark.parametrize(('cause', 'words'), [
+    ('sys.modules["tensorflow"] = None', 'TensorFlow is not installed for'),
+    ('sys.path.insert(0, {broken!r})', 'TensorFlow is installed but broken (libcudart is gone)'),
+    ('sys.path.insert(0, {lacking!r})', 'TensorFlow lacks a package that it needs'),
+])
+def test_no_tensorflow_is_one_sentence(tmp_path, cause, words):
+    for name, line in (('broken', 'raise ImportError("libcudart is gone")'),
+                       ('lacking', 'import no_such_package')):
+        (tmp_path / name / 'tensorflow').mkdir(parents=True)
+        (tmp_path / name / 'tensorflow' / '__init__.py').write_text(line)
+    cause = cause.format(broken=str(tmp_path / 'broken'), lacking=str(tmp_path / 'lacking'))
+    result = python(f'import sys; {cause}\nimport mnist_softmax')
+    assert result.returncode == 2
+    assert result.stderr.startswith(words)
+    assert result.stderr.endswith('python -m pip install -r requirements.txt\n')
+    assert result.stderr.count('\n') == 1
+
+
+def test_precision_is_what_was_asked_for_and_auto_follows_the_processor():
+    assert open_session('cpu', 'float32')[1] == 'float32'
+    if tf.__version__.startswith('1.'):
+        assert open_session('cpu', 'auto')[1] == 'float32'
+        with pytest.raises(UserError, match='cannot; use --precision float32'):
+            open_session('cpu', 'bfloat16')
+    else:
+        assert open_session('cpu', 'auto')[1] == ('bfloat16' if bfloat16_feature() else 'float32')
+        assert open_session('cpu', 'bfloat16')[1] == 'bfloat16'
