@@ -1,0 +1,152 @@
+"""The words that all scripts share on the command line, and how they end."""
+import argparse
+import copy
+import os
+import sys
+from pathlib import Path
+
+from digits import records
+from digits.errors import UserError
+
+MAY_DIFFER = {'run_dir', 'resume', 'quiet', 'data_dir', 'device'}  # between a run and its resume
+
+
+def whole(text: str) -> int:
+    """argparse type: a whole number from 1 up."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 1 up')
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """argparse type: what every random generator here takes as a seed."""
+    if not text.isdecimal() or int(text) >= 2 ** 31 - 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 0 to {2 ** 31 - 2}')
+    return int(text)
+
+
+def rate(text: str) -> float:
+    """argparse type: a finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float('inf'):
+        raise argparse.ArgumentTypeError(f'{text!r} is not a number above 0')
+    return value
+
+
+def data_flags(parser: argparse.ArgumentParser) -> None:
+    """Add --data-dir and --dataset: where digits come from."""
+    parser.add_argument('--data-dir', metavar='DIR', default=os.environ.get('MNIST_DATA_DIR')
+                        or str(records.HOME / 'data'),
+                        help='folder of the MNIST files (default: $MNIST_DATA_DIR, or data/)')
+    parser.add_argument('--dataset', choices=['auto', 'mnist', 'strokes'], default='auto',
+                        help='mnist; strokes (drawn by a program, no download); auto: MNIST if it '
+                        'can be had, else strokes (default)')
+
+
+def training_flags(script: str, doc: str, *, steps=None, epochs=None, batch_size=None,
+                   learning_rate=None, precision='float32') -> argparse.ArgumentParser:
+    """The parser of a training script; the keywords are that script's defaults.
+
+    script: its __file__; doc: its __doc__. steps and epochs exclude each other. A script without
+    batch_size trains on all images at once; one with precision=None does not use TensorFlow.
+    """
+    parser = argparse.ArgumentParser(prog=Path(script).name, description=doc,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    data_flags(parser)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument('--epochs', type=whole, default=epochs, metavar='N',
+                        help='passes over the training images' + _default(epochs))
+    length.add_argument('--steps', type=whole, default=steps, metavar='N',
+                        help='or: minibatches to train on' + _default(steps))
+    if batch_size:
+        parser.add_argument('--batch-size', type=whole, default=batch_size, metavar='N',
+                            help='images a step' + _default(batch_size))
+    parser.add_argument('--learning-rate', type=rate, default=learning_rate, metavar='RATE',
+                        help='size of the steps' + _default(learning_rate))
+    parser.add_argument('--seed', type=seed, default=0, metavar='N',
+                        help='of weights and shuffles; the same seed gives the same numbers (0)')
+    if precision:
+        parser.add_argument('--device', default='auto', metavar='NAME', type=device,
+                            help='auto, cpu, gpu, or gpu:1 for the second one (auto)')
+        parser.add_argument('--precision', choices=['auto', 'float32', 'bfloat16'],
+                            default=precision, help='of matrix products; auto: bfloat16 where '
+                            f'the processor is made for it{_default(precision)}')
+    parser.add_argument('--run-dir', metavar='DIR',
+                        help='the folder to write (default: a new one in runs/), '
+                        'or with --resume the one to go on in')
+    parser.add_argument('--resume', action='store_true',
+                        help='go on with the interrupted run in --run-dir, or with the newest')
+    parser.add_argument('--quiet', action='store_true', help='print results only')
+    parser.set_defaults(script=Path(script).stem)
+    return parser
+
+
+def parse(parser: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
+    """The flags; with --resume those of the interrupted run, which args.run_dir then names.
+
+    Raises UserError if no run waits to be resumed, or if a flag contradicts the one that does.
+    """
+    args = parser.parse_args(argv)
+    if not args.resume:
+        return args
+    folder = Path(args.run_dir) if args.run_dir else records.newest_unfinished(args.script)
+    record = records.read(folder)
+    if record['script'] != args.script:
+        raise UserError(f'{folder} is a run of {record["script"]}.py')
+    if record['status'] == 'finished':
+        raise UserError(f'{folder} is finished: there is nothing to resume')
+    for name, value in _given(parser, argv).items():
+        if name not in MAY_DIFFER and record['flags'].get(name) != value:
+            raise UserError(f'--{name.replace("_", "-")} {value}: the run to resume has '
+                            f'{record["flags"].get(name)}; leave the flag out')
+    kept = {name: value for name, value in record['flags'].items() if name not in MAY_DIFFER}
+    vars(args).update(kept, run_dir=str(folder))
+    if record['dataset'] == 'strokes':  # 'auto' might find MNIST by now
+        args.dataset = 'strokes'
+    return args
+
+
+def _given(parser, argv):
+    """The flags that are really on the command line, without the defaults."""
+    parser = copy.deepcopy(parser)
+    for action in parser._actions:
+        action.default = argparse.SUPPRESS
+    parser._defaults.clear()
+    return vars(parser.parse_args(argv))
+
+
+def device(text: str) -> str:
+    """argparse type: auto, cpu, gpu or gpu:N."""
+    kind, colon, number = text.partition(':')
+    if text in ('auto', 'cpu', 'gpu') or (kind == 'gpu' and colon and number.isdecimal()):
+        return text
+    raise argparse.ArgumentTypeError(f'{text!r} is none of auto, cpu, gpu, gpu:N')
+
+
+def _default(value):
+    return '' if value is None else f' (default {value})'
+
+
+def run(main) -> None:
+    """Call a script's main() and leave with its exit status: mistakes end in a sentence."""
+    try:
+        main()
+    except UserError as error:
+        _leave(error, error.exit_status)
+    except KeyboardInterrupt:
+        _leave('interrupted', 130)
+    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+    except OSError as error:  # a full disk, a folder without permission
+        if error.strerror is None:
+            raise
+        _leave(f'{error.filename or "writing"}: {error.strerror}', 1)
+
+
+def _leave(sentence, status):
+    print(f'{Path(sys.argv[0]).name}: {sentence}', file=sys.stderr)
+    raise SystemExit(status) from None

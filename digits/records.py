@@ -1,0 +1,106 @@
+"""run.json: what a run did, with which flags, on what, and how well; and where runs lie."""
+import datetime
+import json
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+
+from digits.errors import UserError
+
+HOME = Path(__file__).resolve().parent.parent  # data/ and runs/ lie beside the scripts
+ROOT = HOME / 'runs'
+
+
+def new(args, dataset: str, steps: int) -> dict:
+    """The record of a run that begins. Seconds add up over its interruptions.
+
+    `steps` counts the steps done, `of_steps` those to do; accuracies are in [0, 1], None until
+    they are known; `best` is the best look at the validation set, `images_per_second` the speed of
+    training alone.
+    """
+    return {
+        'script': args.script,
+        'status': 'running',  # 'interrupted', 'finished'; a killed run stays 'running'
+        'started': datetime.datetime.now().isoformat(timespec='seconds'),
+        'flags': {name: value for name, value in vars(args).items() if name != 'script'},
+        'dataset': dataset,
+        'seed': args.seed,
+        'steps': 0,
+        'of_steps': steps,
+        'parameters': None,
+        'validation_accuracy': None,
+        'test_accuracy': None,
+        'best': None,
+        'seconds': {'import': 0.0, 'data': 0.0, 'training': 0.0, 'whole': 0.0},
+        'images_per_second': None,
+        'precision': 'float32',
+        'versions': {'tensorflow': None, 'numpy': np.__version__,
+                     'python': platform.python_version()},
+        'processor': _processor(),
+    }
+
+
+def write(folder: Path, record: dict) -> None:
+    """Write folder/run.json, whole or not at all."""
+    unfinished = folder / 'run.json.unfinished'
+    unfinished.write_text(json.dumps(record, indent=2) + '\n', encoding='utf-8')
+    os.replace(unfinished, folder / 'run.json')
+
+
+def read(folder) -> dict:
+    """A run's record; UserError if the folder holds none."""
+    path = Path(folder, 'run.json')
+    try:
+        record = json.loads(path.read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        raise UserError(f'{folder} is not the folder of a run: it has no run.json') from None
+    except (OSError, ValueError) as error:
+        raise UserError(f'{path}: damaged ({error})') from error
+    if not isinstance(record, dict) or not {'script', 'status', 'flags', 'dataset'} <= set(record):
+        raise UserError(f'{path}: not the record of a run')
+    return record
+
+
+def new_folder(args) -> Path:
+    """Make --run-dir, or runs/SCRIPT/TIME-seedN; UserError if it holds something already."""
+    if args.run_dir:
+        folder = Path(args.run_dir)
+        if folder.is_dir() and any(folder.iterdir()):
+            raise UserError(f'{folder} is not empty: add --resume to go on with the run in it, or '
+                            'name another folder')
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+    name = f'{datetime.datetime.now():%Y%m%d-%H%M%S}-seed{args.seed}'
+    for suffix in ('', *(f'-{number}' for number in range(2, 100))):
+        folder = ROOT / args.script / (name + suffix)
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:  # another run began in this second
+            continue
+    raise UserError(f'{folder}: too many runs in one second')
+
+
+def folders(script: str) -> list:
+    """The folders in runs/ of a script's runs, oldest first."""
+    return sorted(path.parent for path in (ROOT / script).glob('*/run.json'))
+
+
+def newest_unfinished(script: str) -> Path:
+    """The folder of the script's newest run that did not finish; UserError if there is none."""
+    for folder in reversed(folders(script)):
+        if read(folder)['status'] != 'finished':
+            return folder
+    raise UserError(f'no run of {script}.py in {ROOT} waits to be resumed')
+
+
+def _processor():
+    """The processor's name; Linux has it in /proc/cpuinfo, elsewhere Python knows it."""
+    try:
+        with open('/proc/cpuinfo', encoding='utf-8', errors='replace') as file:
+            names = (line for line in file if line.startswith('model name'))
+            return next(names).split(':')[1].strip()
+    except (OSError, StopIteration):
+        return platform.processor()

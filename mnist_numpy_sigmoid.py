@@ -1,0 +1,70 @@
+"""One layer of ten sigmoids in NumPy alone: every gradient written out, 7,850 numbers to learn.
+
+$ python mnist_numpy_sigmoid.py
+"""
+import numpy as np
+
+from digits import command_line, input_data, runs
+
+
+def inference(x, W, b):
+    """Logits [n, 10] of images x [n, 784] with raw pixels, 0 to 255."""
+    return np.asarray(x, np.float32) @ W + b
+
+
+def sigmoid(z):
+    """1 / (1 + exp(-z)), in float64: in float32 everything over z = 17 would be exactly 1."""
+    with np.errstate(over='ignore'):  # below z = -709 exp is inf, and 1 / inf = 0 is right
+        return 1 / (1 + np.exp(-z.astype(np.float64)))
+
+
+def cross_entropy(h, y):
+    """Binary cross-entropy of outputs h and one-hot y, both [n, 10], averaged over all of them."""
+    h = np.clip(h, 1e-15, 1 - 1e-15)  # log(0) is not a number to learn from
+    return -np.mean(np.log(np.where(y, h, 1 - h)))
+
+
+def gradients(X, h, y):
+    """Of n times the cross-entropy, up to a factor of 10: [784, 10] for W; for b, of the mean."""
+    error = (h - y).astype(np.float32)  # the derivative by z: sigmoid and logarithm cancel out
+    return X.T @ error, error.mean(axis=0)
+
+
+def main(argv=None):
+    """Train and score; returns the test accuracy."""
+    parser = command_line.training_flags(__file__, __doc__, epochs=100, learning_rate=0.1,
+                                         precision=None)
+    parser.add_argument('--stop-over', type=command_line.rate, default=0.80, metavar='ACCURACY',
+                        help='end when training accuracy passes this (default %(default)s)')
+    args = command_line.parse(parser, argv)
+    mnist = input_data.load(args, dtype=np.uint8, validation_size=0)  # all 60,000 to train on
+    X = mnist.train.images.astype(np.float32)
+    labels = mnist.train.labels
+    y = np.eye(10)[labels]
+
+    random = np.random.RandomState(args.seed)
+    W = random.uniform(-1, 1, [784, 10]).astype(np.float32)
+    b = random.uniform(-1, 1, 10).astype(np.float32)
+
+    def score(images, labels):
+        return np.mean(sigmoid(inference(images, W, b)).argmax(axis=1) == labels)
+
+    with runs.Run(args, mnist, score, {'W': W, 'b': b}) as run:
+        run.print('epoch  accuracy  loss')
+        for epoch in run.remaining_steps():
+            h = sigmoid(inference(X, W, b))
+            run.loss = cross_entropy(h, y)
+            accuracy = np.mean(h.argmax(axis=1) == labels)
+            passed = accuracy > args.stop_over
+            if epoch % 10 == 0 or passed or epoch + 1 == run.steps:
+                run.print(f'{epoch:5}  {accuracy:8.4f}  {run.loss:.2f}')
+            if passed:
+                break
+            dW, db = gradients(X, h, y)
+            W -= args.learning_rate * dW
+            b -= args.learning_rate * db
+        return run.finish()
+
+
+if __name__ == '__main__':
+    command_line.run(main)

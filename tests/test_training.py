@@ -1,0 +1,257 @@
+"""The training scripts as a person runs them: output, run folders, interruptions, mistakes."""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import mnist_cnn
+import mnist_numpy_sigmoid
+import mnist_softmax
+from digits import checkpoints, records
+from digits.tensorflow_v1 import tf
+
+HOME = records.HOME
+SHORT = {  # enough steps to meet an epoch's end (1,000 training images), and to be quick
+    'mnist_softmax.py': ['--steps', '60', '--batch-size', '50'],
+    'mnist_cnn.py': ['--steps', '30', '--batch-size', '40'],
+    'mnist_numpy_sigmoid.py': ['--epochs', '12', '--stop-over', '1'],
+}
+
+
+@pytest.fixture(params=SHORT)
+def name(request):
+    return request.param
+
+
+def weights(folder):
+    """Every array of a run's newest checkpoint, by name; read by TensorFlow's own reader."""
+    if (folder / 'weights.npz').exists():
+        with np.load(str(folder / 'weights.npz')) as file:
+            return dict(file)
+    reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(folder)))
+    return {key: reader.get_tensor(key) for key in reader.get_variable_to_shape_map()}
+
+
+def assert_same_weights(folder, other):
+    ours, theirs = weights(folder), weights(other)
+    assert sorted(ours) == sorted(theirs)
+    for key, array in ours.items():
+        assert array.tobytes() == theirs[key].tobytes(), key
+
+
+def test_output_record_and_repetition(script, name, tmp_path):
+    """Results on stdout, the rest on stderr; run.json whole; the same seed gives the same bits."""
+    first = script(name, *SHORT[name], '--run-dir', tmp_path / 'first')
+    assert first.returncode == 0, first.stderr
+    last = first.stdout.splitlines()[-1]
+    accuracy = re.fullmatch(r'test accuracy: (\d\.\d{4}) \(small, not MNIST\)', last)
+    assert accuracy, first.stdout
+    assert 'step' in first.stderr and 'kept in' in first.stderr
+
+    record = records.read(tmp_path / 'first')
+    assert record['script'] == name[:-3]
+    assert record['status'] == 'finished'
+    assert record['test_accuracy'] == float(accuracy.group(1))
+    assert record['dataset'] == 'small'
+    assert record['steps'] == record['of_steps'] == int(SHORT[name][1])
+    assert record['parameters'] == (3274634 if name == 'mnist_cnn.py' else 7850)
+    assert record['versions']['python'] == '.'.join(map(str, sys.version_info[:3]))
+    assert record['versions']['numpy'] == np.__version__
+    with_tensorflow = name != 'mnist_numpy_sigmoid.py'
+    assert record['versions']['tensorflow'] == (tf.__version__ if with_tensorflow else None)
+    seconds = record['seconds']
+    assert seconds['data'] > 0 and (seconds['import'] > 0) == with_tensorflow
+    assert seconds['import'] + seconds['data'] + seconds['training'] < seconds['whole']
+    assert record['images_per_second'] > 0 and record['processor'] is not None
+
+    again = script(name, *SHORT[name], '--run-dir', tmp_path / 'again', '--quiet')
+    assert again.stdout == first.stdout
+    assert again.stderr == ''
+    assert_same_weights(tmp_path / 'first', tmp_path / 'again')
+    other = script(name, *SHORT[name], '--run-dir', tmp_path / 'other', '--seed', '1')
+    assert other.stdout != first.stdout
+
+
+def start(name, small_dir, *flags):
+    return subprocess.Popen(
+        [sys.executable, str(HOME / name), *map(str, flags)], stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, 'MNIST_DATA_DIR': str(small_dir)})
+
+
+def wait_for_checkpoint(folder, process):
+    deadline = time.monotonic() + 120
+    while not checkpoints.exist(folder):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='Windows has no signals to send')
+@pytest.mark.parametrize('blow', [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_run_goes_on_to_the_same_numbers(script, small_dir, tmp_path, name, blow):
+    flags = {'mnist_softmax.py': ['--steps', '3000', '--batch-size', '70'],
+             'mnist_cnn.py': ['--steps', '50', '--batch-size', '70'],
+             'mnist_numpy_sigmoid.py': ['--epochs', '200', '--stop-over', '1']}[name]
+    folder = tmp_path / 'cut'
+    process = start(name, small_dir, *flags, '--run-dir', folder)
+    wait_for_checkpoint(folder, process)
+    process.send_signal(blow)
+    _, said = process.communicate(timeout=60)
+    record = records.read(folder)
+    assert record['steps'] < record['of_steps'], 'it was over before the signal came'
+    if blow == signal.SIGKILL:
+        assert (process.returncode, record['status']) == (-9, 'running')
+    else:
+        assert process.returncode == 128 + blow
+        assert record['status'] == 'interrupted'
+        assert f'python {name} --resume --run-dir' in said
+        assert 'Traceback' not in said
+
+    resumed = script(name, '--resume', '--run-dir', folder)
+    assert resumed.returncode == 0, resumed.stderr
+    assert 'going on after step' in resumed.stderr
+    straight = script(name, *flags, '--run-dir', tmp_path / 'straight')
+    assert resumed.stdout.splitlines()[-1] == straight.stdout.splitlines()[-1]
+    assert_same_weights(folder, tmp_path / 'straight')
+    assert records.read(folder)['status'] == 'finished'
+
+
+def test_kept_are_the_last_two_checkpoints_and_the_best(script, tmp_path):
+    script('mnist_softmax.py', '--steps', '50', '--learning-rate', '30', '--run-dir', tmp_path)
+    best = records.read(tmp_path)['best']['step']
+    steps = {int(path.name.split('-')[1].split('.')[0])
+             for path in tmp_path.glob('model.ckpt-*.index')}
+    assert steps == {40, 50, best}
+
+
+def test_events_hold_what_was_printed(script, tmp_path):
+    """Read by TensorFlow's own reader: the validation accuracies of the plain progress lines."""
+    result = script('mnist_softmax.py', '--steps', '50', '--run-dir', tmp_path)
+    printed = {int(step): float(accuracy) for step, accuracy in re.findall(
+        r'^step (\d+) of .* validation accuracy ([\d.]+)$', result.stderr, re.MULTILINE)}
+    assert sorted(printed) == [10, 20, 30, 40, 50]
+    path, = tmp_path.glob('events.*')
+    written = {event.step: value.simple_value
+               for event in tf.train.summary_iterator(str(path))
+               for value in event.summary.value if value.tag == 'accuracy'}
+    assert {step: round(accuracy, 4) for step, accuracy in written.items()} == printed
+
+
+def test_numpy_script_does_without_tensorflow(small_dir, tmp_path):
+    code = ('import sys; sys.modules["tensorflow"] = None\n'
+            'import mnist_numpy_sigmoid\n'
+            f'mnist_numpy_sigmoid.main(["--epochs", "1", "--run-dir", {str(tmp_path)!r}])')
+    result = subprocess.run([sys.executable, '-c', code], cwd=str(HOME), check=False,
+                            capture_output=True,
+                            env={**os.environ, 'MNIST_DATA_DIR': str(small_dir)})
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(('flags', 'words'), [
+    (['--batch-size', '0'], "'0' is not a whole number from 1 up"),
+    (['--learning-rate', '-1'], "'-1' is not a number above 0"),
+    (['--learning-rate', 'nan'], "'nan' is not a number above 0"),
+    (['--seed', '-3'], "'-3' is not a whole number from 0"),
+    (['--device', 'tpu'], "'tpu' is none of auto, cpu, gpu"),
+    (['--steps', '5', '--epochs', '1'], 'not allowed with argument'),
+    (['--device', 'gpu'], 'TensorFlow sees no GPU here'),
+    (['--resume', '--run-dir', 'nowhere'], 'has no run.json'),
+    (['--run-dir', '{home}'], 'is not empty: add --resume'),
+    (['--dataset', 'mnist', '--data-dir', '{empty}'], 'cannot download'),
+])
+def test_a_mistake_gets_a_sentence_and_status_2(script, tmp_path, flags, words):
+    if 'gpu' in flags and tf.config.experimental.list_physical_devices('GPU'):
+        pytest.skip('there is a GPU here')
+    flags = [flag.format(home=HOME, empty=tmp_path / 'empty') for flag in flags]
+    result = script('mnist_softmax.py', *flags, environment=NO_NETWORK)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert 'Traceback' not in result.stderr and result.stdout == ''
+
+
+# A proxy at which nobody listens: the same to a script as no network, on every machine.
+NO_NETWORK = {'http_proxy': 'http://127.0.0.1:9', 'https_proxy': 'http://127.0.0.1:9'}
+
+
+def test_without_network_and_data_it_trains_on_strokes_and_says_so(script, tmp_path):
+    result = script('mnist_softmax.py', '--steps', '100', '--run-dir', tmp_path / 'run',
+                    '--data-dir', tmp_path / 'data', environment=NO_NETWORK)
+    assert result.returncode == 0
+    assert re.search(r'\ntest accuracy: 0\.\d{4} \(strokes, not MNIST\)\n$', result.stdout)
+    assert 'cannot download train-images-idx3-ubyte.gz' in result.stderr
+    assert 'learns from strokes' in result.stderr
+    assert records.read(tmp_path / 'run')['dataset'] == 'strokes'
+
+
+def test_resume_refuses_flags_that_contradict_the_run(script, tmp_path):
+    folder = tmp_path / 'run'
+    script('mnist_softmax.py', '--steps', '20', '--run-dir', folder)
+    finished = script('mnist_softmax.py', '--resume', '--run-dir', folder)
+    assert (finished.returncode, 'is finished' in finished.stderr) == (2, True)
+    record = records.read(folder)
+    records.write(folder, {**record, 'status': 'interrupted'})
+    other = script('mnist_softmax.py', '--resume', '--run-dir', folder, '--seed', '7')
+    assert other.returncode == 2
+    assert '--seed 7: the run to resume has 0' in other.stderr
+    foreign = script('mnist_cnn.py', '--resume', '--run-dir', folder)
+    assert (foreign.returncode, 'is a run of mnist_softmax.py' in foreign.stderr) == (2, True)
+    (folder / 'run.json').write_text(json.dumps(record)[:100])
+    broken = script('mnist_softmax.py', '--resume', '--run-dir', folder)
+    assert (broken.returncode, 'run.json: damaged' in broken.stderr) == (2, True)
+
+
+def test_diverging_ends_with_a_sentence(script, tmp_path):
+    result = script('mnist_softmax.py', '--learning-rate', '1e38', '--run-dir', tmp_path)
+    assert result.returncode == 1
+    assert 'training has diverged' in result.stderr and 'Traceback' not in result.stderr
+
+
+def test_numpy_gradients_are_those_of_finite_differences():
+    random = np.random.RandomState(0)
+    X = random.randint(0, 256, (20, 784)).astype(np.float32) / 1000
+    y = np.eye(10)[random.randint(0, 10, 20)]
+    W, b = random.uniform(-1, 1, (784, 10)), random.uniform(-1, 1, 10)
+
+    def loss(W, b):
+        return mnist_numpy_sigmoid.cross_entropy(mnist_numpy_sigmoid.sigmoid(X @ W + b), y)
+
+    dW, db = mnist_numpy_sigmoid.gradients(X, mnist_numpy_sigmoid.sigmoid(X @ W + b), y)
+    for row, column in [(0, 0), (400, 3), (783, 9)]:
+        change = np.zeros_like(W)
+        change[row, column] = 1e-5
+        slope = (loss(W + change, b) - loss(W - change, b)) / 2e-5
+        assert dW[row, column] / (20 * 10) == pytest.approx(slope, rel=1e-4)
+        change = np.zeros_like(b)
+        change[column] = 1e-5
+        slope = (loss(W, b + change) - loss(W, b - change)) / 2e-5
+        assert db[column] / 10 == pytest.approx(slope, rel=1e-4)
+
+
+@pytest.mark.parametrize(('lesson', 'parameters'), [(mnist_softmax, 7850), (mnist_cnn, 3274634)])
+def test_inference_gives_ten_logits_and_has_its_parameters(lesson, parameters):
+    with tf.Graph().as_default():
+        logits = lesson.inference(tf.placeholder(tf.float32, [None, 784]))
+        assert logits.shape.as_list() == [None, 10]
+        assert sum(int(np.prod(variable.shape.as_list()))
+                   for variable in tf.trainable_variables()) == parameters
+
+
+def test_dropout_is_a_function_of_the_step_and_keeps_the_mean():
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        tf.set_random_seed(3)
+        mnist_cnn.inference(tf.constant(np.full([8, 784], 0.5, np.float32)), tf.constant(0.5))
+        session.run(tf.global_variables_initializer())
+        step = tf.train.get_global_step()
+        mask = graph.get_tensor_by_name('dropout/Cast:0')
+        at_0 = session.run(mask)
+        np.testing.assert_array_equal(at_0, session.run(mask))
+        session.run(step.assign_add(1))
+        assert (at_0 != session.run(mask)).mean() == pytest.approx(0.5, abs=0.03)
+        assert at_0.mean() == pytest.approx(0.5, abs=0.03)
