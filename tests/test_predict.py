@@ -1,0 +1,151 @@
+"""predict.py on real checkpoints of the three scripts, trained for a few seconds each."""
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import predict
+from digits import idx, picture, records
+from digits.tensorflow_v1 import tf
+
+PICTURES = sorted(path for path in (records.HOME / 'data').iterdir()
+                  if path.suffix in ('.png', '.jpg', '.gif'))
+STEPS = {'mnist_softmax': '300', 'mnist_cnn': '60', 'mnist_numpy_sigmoid': '60'}
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory, small_dir):
+    """The run folders of the three scripts, by script."""
+    folders = {}
+    for name, steps in STEPS.items():
+        folders[name] = tmp_path_factory.mktemp(name) / 'run'
+        lesson = __import__(name)
+        lesson.main(['--steps', steps, '--data-dir', str(small_dir), '--quiet',
+                     '--run-dir', str(folders[name])])
+    return folders
+
+
+@pytest.mark.parametrize('name', STEPS)
+def test_restored_scores_what_the_run_scored(trained, small_dir, name):
+    """The accuracy in run.json comes out again from predict's own graph and weights."""
+    images, labels = idx.read_folder(small_dir)[2:]
+    probabilities = predict.restore(trained[name])(images[..., 0])
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    accuracy = (probabilities.argmax(axis=1) == labels).mean()
+    # Training may have computed in bfloat16: an image or two on the border may fall otherwise.
+    assert accuracy == pytest.approx(records.read(trained[name])['test_accuracy'], abs=0.005)
+    assert accuracy > 0.6
+
+
+@pytest.mark.parametrize('name', STEPS)
+def test_a_line_for_each_picture_and_the_same_as_json(script, trained, name):
+    lines = script('predict.py', '--run-dir', trained[name], *PICTURES).stdout.splitlines()
+    result = script('predict.py', '--run-dir', trained[name], '--json', *PICTURES)
+    objects = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(lines) == len(objects) == len(PICTURES)
+    images = np.array([picture.read(str(path)) for path in PICTURES])
+    expected = predict.restore(trained[name])(images)
+    for path, line, found, row in zip(PICTURES, lines, objects, expected):
+        assert set(found) == {'file', 'digit', 'probability', 'probabilities'}
+        assert found['file'] == str(path)
+        assert found['digit'] == row.argmax()
+        assert found['probabilities'] == pytest.approx(row.tolist(), abs=1e-5)
+        assert found['probability'] == max(found['probabilities'])
+        said = re.fullmatch(r'(.+?) +(\d) +([\d.]+)% +\(then (\d): ([\d.]+)%\)', line)
+        runner_up = sorted(range(10), key=lambda digit: row[digit])[-2]
+        assert said.group(1) == str(path) and said.group(2) == str(row.argmax())
+        assert float(said.group(3)) == pytest.approx(100 * row.max(), abs=0.01)
+        assert float(said.group(5)) == pytest.approx(100 * row[runner_up], abs=0.01)
+
+
+def test_unreadable_pictures_are_named_and_the_others_read(script, trained, tmp_path):
+    broken = tmp_path / 'broken.png'
+    broken.write_bytes(PICTURES[0].read_bytes()[:60])
+    run = ('predict.py', '--run-dir', trained['mnist_softmax'])
+    some = script(*run, broken, PICTURES[0], tmp_path / 'nowhere.png')
+    assert some.returncode == 1
+    assert len(some.stdout.splitlines()) == 1
+    assert 'broken.png' in some.stderr and 'nowhere.png' in some.stderr
+    assert len(some.stderr.splitlines()) == 2
+    assert script(*run, broken).returncode == 2
+
+
+def test_random_shows_a_test_image_with_its_label(script, trained, small_dir):
+    labels = idx.read_folder(small_dir)[3]
+    result = script('predict.py', '--run-dir', trained['mnist_cnn'], '--random')
+    found = re.match(r'test image (\d+)  label (\d), prediction \d ', result.stdout)
+    assert labels[int(found.group(1))] == int(found.group(2))
+    row = json.loads(script('predict.py', '--run-dir', trained['mnist_cnn'], '--random',
+                            '--json').stdout)
+    assert row['label'] in range(10) and len(row['probabilities']) == 10
+
+
+def test_newest_run_is_found_a_cnn_first(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(records, 'ROOT', tmp_path)
+    with pytest.raises(predict.UserError, match='run  python mnist_cnn.py  first'):
+        predict.newest_run()
+    for script, name in (('mnist_softmax', '20260101-000000-seed0'),
+                         ('mnist_cnn', '20200101-000000-seed0'),
+                         ('mnist_cnn', '20210101-000000-seed0')):
+        shutil.copytree(str(trained[script]), str(tmp_path / script / name))
+    empty = tmp_path / 'mnist_cnn' / '20990101-000000-seed0'
+    empty.mkdir()
+    (empty / 'run.json').write_text('{}')
+    assert predict.newest_run() == tmp_path / 'mnist_cnn' / '20210101-000000-seed0'
+
+
+@pytest.mark.parametrize(('change', 'words'), [
+    (lambda folder: (folder / 'run.json').unlink(), 'has no run.json'),
+    (lambda folder: records.write(folder, {**records.read(folder), 'script': 'os'}),
+     'none of our scripts'),
+    (lambda folder: records.write(folder, {**records.read(folder), 'script': 'mnist_cnn'}),
+     'damaged, or of another graph'),
+    (lambda folder: [path.unlink() for path in folder.glob('model*')], 'no checkpoint in it yet'),
+])
+def test_a_foreign_or_damaged_run_is_one_sentence(script, trained, tmp_path, change, words):
+    folder = tmp_path / 'run'
+    shutil.copytree(str(trained['mnist_softmax']), str(folder))
+    change(folder)
+    result = script('predict.py', '--run-dir', folder, PICTURES[0])
+    assert result.returncode == 2
+    assert words in result.stderr and 'Traceback' not in result.stderr
+
+
+def test_weights_that_would_run_code_are_refused(trained, tmp_path):
+    folder = tmp_path / 'run'
+    shutil.copytree(str(trained['mnist_numpy_sigmoid']), str(folder))
+    np.savez(str(folder / 'weights.npz'), step=1, b=np.zeros(10), W=np.array([{}], dtype=object))
+    with pytest.raises(predict.UserError, match='weights.npz: damaged'):
+        predict.restore(folder)
+
+
+def test_no_graph_is_written_with_a_checkpoint(trained):
+    assert not list(trained['mnist_cnn'].glob('*.meta'))
+    assert list(trained['mnist_cnn'].glob('model.ckpt-60.index'))
+
+
+def test_nothing_to_read_is_a_usage_error(script):
+    assert script('predict.py').returncode == 2
+    assert script('predict.py', 'x.png', '--random').returncode == 2
+
+
+def test_an_mnist_image_saved_as_a_picture_reads_as_itself(trained, small_dir, tmp_path):
+    """Through a file and picture.py, a data set's own image gives nearly its own probabilities."""
+    images = idx.read_folder(small_dir)[2][:50, ..., 0]
+    read = []
+    for number, image in enumerate(images):
+        path = tmp_path / f'{number}.png'
+        Image.fromarray(image).save(str(path))
+        read.append(picture.read(str(path)))
+    classify = predict.restore(trained['mnist_cnn'])
+    same = classify(np.array(read)).argmax(axis=1) == classify(images).argmax(axis=1)
+    assert same.mean() >= 0.96
+
+
+def test_graphs_of_predict_do_not_add_to_the_default_graph(trained):
+    before = len(tf.get_default_graph().get_operations())
+    predict.restore(trained['mnist_cnn'])
+    assert len(tf.get_default_graph().get_operations()) == before
