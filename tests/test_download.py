@@ -1,0 +1,722 @@
+"""digits.download against a real server on loopback that fails in every way we could think of."""
+import contextlib
+import hashlib
+import http.server
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import types
+import urllib.parse
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from digits import download
+from digits.download import DownloadError, fetch, fetch_mnist
+from digits.errors import UserError
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+NAME = 'digits.gz'
+BODY = b'\x1f\x8b' + random.Random(0).getrandbits(8 * 299998).to_bytes(299998, 'big')
+KNOWN = {'size': len(BODY), 'sha256': hashlib.sha256(BODY).hexdigest()}
+PAGE = b'<html>Welcome to the hotel. Please accept our terms.</html>'
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """The first folder of the address says how to behave: GET /cut/digits.gz is cut off."""
+    protocol_version = 'HTTP/1.1'
+
+    def do_GET(self):
+        self.server.requests.append((self.path, self.headers.get('Range')))
+        asked = re.match(r'bytes=(\d+)-$', self.headers.get('Range', ''))
+        self.offset = int(asked.group(1)) if asked else 0
+        kind = urllib.parse.urlsplit(self.path).path.split('/')[1]
+        if kind.isdigit():
+            self.reply(b'no', int(kind))
+        else:
+            getattr(self, 'get_' + kind)()
+
+    def head(self, status=200, **headers):
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key.replace('_', '-'), str(value))
+        self.send_header('Connection', 'close')
+        self.end_headers()
+
+    def reply(self, body, status=200, **headers):
+        self.head(status, **{'Content_Length': len(body), **headers})
+        self.wfile.write(body)
+
+    def chunks(self, *bodies):
+        self.head(Transfer_Encoding='chunked')
+        for body in bodies:
+            self.wfile.write(b'%x\r\n%s\r\n' % (len(body), body))
+
+    def log_message(self, *args):
+        pass
+
+    # What works
+    def get_good(self):
+        if self.offset >= len(BODY):
+            self.reply(b'', 416, Content_Range=f'bytes */{len(BODY)}')
+        elif self.offset:
+            self.reply(BODY[self.offset:], 206,
+                       Content_Range=f'bytes {self.offset}-{len(BODY) - 1}/{len(BODY)}')
+        else:
+            self.reply(BODY)
+
+    def get_no_range(self):
+        self.reply(BODY)
+
+    def get_chunked(self):
+        self.chunks(BODY[:1000], BODY[1000:], b'')
+
+    def get_no_length(self):
+        self.head()
+        self.wfile.write(BODY)
+
+    def get_redirect(self):
+        self.reply(b'', 302, Location=f'{self.server.plain}good/{NAME}')
+
+    def get_steady(self):
+        """200 kB/s, and ranges."""
+        self.head(206 if self.offset else 200, Content_Length=len(BODY) - self.offset,
+                  Content_Range=f'bytes {self.offset}-{len(BODY) - 1}/{len(BODY)}')
+        for start in range(self.offset, len(BODY), 20000):
+            self.wfile.write(BODY[start:start + 20000])
+            time.sleep(0.1)
+
+    def get_meeting(self):
+        """Answers when two are asking."""
+        self.server.meeting.wait(20)
+        self.reply(BODY)
+
+    # What works only if nothing is continued
+    def get_range_elsewhere(self):
+        self.reply(BODY, 206 if self.offset else 200,
+                   Content_Range=f'bytes 0-{len(BODY) - 1}/{len(BODY)}')
+
+    def get_range_unsaid(self):
+        self.reply(BODY[self.offset:], 206 if self.offset else 200)
+
+    def get_range_too_long(self):
+        self.reply(BODY[self.offset:] + b'x' * bool(self.offset), 206 if self.offset else 200,
+                   Content_Range=f'bytes {self.offset}-{len(BODY)}/{len(BODY) + 1}')
+
+    def get_range_of_lies(self):
+        self.reply(BODY[self.offset:][::-1] if self.offset else BODY, 206 if self.offset else 200,
+                   Content_Range=f'bytes {self.offset}-{len(BODY) - 1}/{len(BODY)}')
+
+    # What fails
+    def get_cut(self):
+        self.head(Content_Length=len(BODY))
+        self.wfile.write(BODY[:len(BODY) // 2])
+
+    def get_chunked_cut(self):
+        self.chunks(BODY[:1000])
+
+    def get_overtaken(self):
+        self.server.meanwhile()
+        self.get_cut()
+
+    def get_no_length_cut(self):
+        self.head()
+        self.wfile.write(BODY[:1000])
+
+    def get_silent(self):
+        self.server.over.wait(20)
+
+    def get_slow_head(self):
+        self.wfile.write(b'HTTP/1.1 200 OK\r\n')
+        while not self.server.over.wait(0.1):
+            self.wfile.write(b'X-Patience: 1\r\n')
+
+    def get_stall(self):
+        self.head(Content_Length=len(BODY))
+        self.wfile.write(BODY[:1000])
+        self.server.over.wait(20)
+
+    def get_drip(self):
+        self.head(Content_Length=len(BODY))
+        for start in range(0, len(BODY), 50):
+            self.wfile.write(BODY[start:start + 50])
+            time.sleep(0.02)
+
+    def get_wrong(self):
+        self.reply(BODY[::-1])
+
+    def get_raw(self):
+        self.reply(b'\0\0\x08\x03' + BODY[4:])
+
+    def get_longer(self):
+        self.reply(BODY + b'x')
+
+    def get_endless(self):
+        self.head()
+        while True:
+            self.wfile.write(BODY)
+
+    def get_endless_chunks(self):
+        self.chunks(*[BODY] * 1000)
+
+    def get_html(self):
+        self.reply(PAGE, Content_Type='text/html; charset=utf-8')
+
+    def get_rude(self):
+        self.wfile.write(b'220 mail.example \x1b[31mESMTP\r\n')
+        self.close_connection = True
+
+    def get_hang_up(self):
+        self.close_connection = True
+
+    def get_loop(self):
+        self.reply(b'', 302, Location=self.path)
+
+    def get_to_file(self):
+        self.reply(b'', 302, Location=pathlib.Path(__file__).as_uri())
+
+    def get_to_ftp(self):
+        self.reply(b'', 302, Location=f'ftp://127.0.0.1:1/{NAME}')
+
+    def get_mnist(self):
+        self.reply((mnist_folder() / os.path.basename(self.path)).read_bytes())
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, context=None, plain=None):
+        super().__init__(('127.0.0.1', 0), Handler)
+        if context:
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.url = f'{"https" if context else "http"}://127.0.0.1:{self.server_port}/'
+        self.plain = plain or self.url
+        self.requests, self.over, self.meeting = [], threading.Event(), threading.Barrier(2)
+        self.meanwhile = None  # what happens before /overtaken/ is cut off
+
+    def handle_error(self, request, client_address):
+        """Clients that hang up are what we are here for."""
+
+    def base(self, kind):
+        return f'{self.url}{kind}/'
+
+
+@contextlib.contextmanager
+def serving(**how):
+    with Server(**how) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.over.set()
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope='module')
+def running():
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running):
+    running.requests.clear()
+    return running
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    """The tests mean loopback, whatever proxy this machine goes through."""
+    for key in [key for key in os.environ if key.lower().endswith('_proxy')]:
+        monkeypatch.delenv(key)
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+
+
+@pytest.fixture
+def dead():
+    """The address of a port where nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))  # bound, not listening: refused, and nobody else gets it
+        yield f'http://127.0.0.1:{listener.getsockname()[1]}/'
+
+
+def mnist_folder():
+    return pathlib.Path(os.environ.get('MNIST_DATA_DIR') or ROOT / 'data')
+
+
+def failure(*args, **kwargs):
+    """The one sentence that fetch(*args) fails with."""
+    with pytest.raises(DownloadError) as caught:
+        fetch(*args, **kwargs)
+    sentence = str(caught.value)
+    assert isinstance(caught.value, UserError) and caught.value.exit_status == 2
+    assert sentence.isprintable() and '--data-dir or MNIST_DATA_DIR' in sentence
+    return sentence
+
+
+def is_whole(folder):
+    return os.listdir(folder) == [NAME] and (folder / NAME).read_bytes() == BODY
+
+
+def python(code, wrap=(), **kwargs):
+    """A process of its own that knows `fetch`, started as `wrap` + [python, ...]."""
+    command = [*wrap, sys.executable, '-c', 'from digits.download import *\n' + code]
+    return subprocess.Popen(command, env={**os.environ, 'PYTHONPATH': str(ROOT)},
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
+
+
+def fetching(folder, mirror, **more):
+    words = ''.join(f', {key}={value!r}' for key, value in {**KNOWN, **more}.items())
+    return f'fetch({NAME!r}, {str(folder)!r}, [{mirror!r}]{words})\n'
+
+
+def namespace(*flags):
+    """unshare with these flags, or a skipped test."""
+    command = ['unshare', *flags]
+    if not starts_python(command):
+        pytest.skip(f'{" ".join(command)} is not permitted here')
+    return command
+
+
+def starts_python(command):
+    return bool(shutil.which(command[0])) and not subprocess.run(
+        [*command, sys.executable, '-c', ''], check=False, stderr=subprocess.DEVNULL).returncode
+
+
+# Every way to fail
+
+FAILURES = {
+    '404': r'answered 404',
+    '403': r'answered 403',
+    '500': r'answered 500',
+    '204': r'answered 204',
+    'cut': r'broke off after 150,000 of 300,000 bytes',
+    'chunked_cut': r'broke off',
+    'no_length_cut': r'broke off after 1,000 of 300,000 bytes',
+    'silent': r'timed out after 0.6 s',
+    'slow_head': r'no answer within 0.9 s',
+    'stall': r'timed out after 0.6 s',
+    'drip': r'slower than 8,000 bytes/s',
+    'wrong': r'wrong SHA-256',
+    'longer': r'offers 300,001 bytes of unknown type, not 300,000',
+    'endless': r'sent more than 300,000 bytes',
+    'endless_chunks': r'sent more than 300,000 bytes',
+    'html': r'offers 59 bytes of text/html; charset=utf-8, not 300,000',
+    'rude': r'220 mail.example',
+    'hang_up': r'Remote end closed connection without response',
+    'loop': r'answered 302, a redirect that is not followed',
+    'to_file': r'answered 302, a redirect that is not followed',
+    'to_ftp': r'unknown url type: ftp',
+}
+
+
+@pytest.mark.parametrize('kind', FAILURES)
+def test_failure_is_one_sentence_and_the_second_mirror_rescues(kind, server, tmp_path):
+    bad, folder = server.base(kind), tmp_path / 'data'
+    began = time.monotonic()
+    sentence = failure(NAME, folder, [bad, server.base('404')], **KNOWN, timeout=0.6)
+    assert time.monotonic() - began < 5
+    host = re.escape(bad.split('/')[2])
+    assert re.match(rf'cannot download {NAME} from {host} \(.*{FAILURES[kind]}.*\) or '
+                    rf'{host} \(answered 404\): put the file into {re.escape(str(folder))} ',
+                    sentence)
+    assert not (folder / NAME).exists()
+
+    assert fetch(NAME, folder, [bad, server.base('good')], **KNOWN, timeout=0.6)
+    assert is_whole(folder)
+
+
+@pytest.mark.parametrize('kind, reason', [
+    ('cut', 'broke off after 150,000 of 300,000 bytes'),
+    ('chunked_cut', 'broke off'),
+    ('no_length', 'does not say how long the file is'),
+    ('html', 'sent something that is not gzip'),
+    ('raw', 'sent something that is not gzip'),
+    ('longer', 'offers 300,001 bytes of unknown type, not at most 300,000'),
+    ('endless_chunks', 'sent more than 300,000 bytes'),
+])
+def test_failure_when_neither_size_nor_hash_is_known(kind, reason, server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, 'LARGEST', 300000)
+    sentence = failure(NAME, tmp_path, [server.base(kind)])
+    assert reason in sentence
+    assert os.listdir(tmp_path) == []
+
+    fetch(NAME, tmp_path, [server.base(kind), server.base('good')])
+    assert is_whole(tmp_path)
+
+
+@pytest.mark.parametrize('kind', ['good', 'no_range', 'chunked', 'no_length', 'redirect'])
+def test_ways_to_succeed(kind, server, tmp_path):
+    path = fetch(NAME, tmp_path, [server.base(kind)], **KNOWN)
+    assert path == os.path.join(tmp_path, NAME) and is_whole(tmp_path)
+
+
+def test_refused_and_nonsense(dead, server, tmp_path):
+    mirrors = [dead, 'nonsense', 'file:///etc/', 'http://[::1/']
+    sentence = failure(NAME, tmp_path, mirrors, **KNOWN)
+    assert re.search(r'127.0.0.1:\d+ \(.*refused.*\) or nonsense \(unknown url type.*\) or '
+                     r'file:///etc/digits.gz \(unknown url type: file\) or '
+                     r'\[::1 \(.+\): put', sentence)
+    fetch(NAME, tmp_path, [*mirrors, server.base('good')], **KNOWN)
+    assert is_whole(tmp_path)
+
+
+# Going on
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_any_part_ends_as_the_whole_file(running, data):
+    """Whatever lies in .part, however the server treats ranges: the file is right or absent."""
+    kind = data.draw(st.sampled_from(['good', 'no_range', 'chunked', 'no_length',
+                                      'range_elsewhere', 'range_unsaid', 'range_too_long',
+                                      'range_of_lies']))
+    part = BODY[:data.draw(st.integers(0, len(BODY)))] + data.draw(st.binary(max_size=3))
+    known = {**KNOWN, 'size': data.draw(st.sampled_from([len(BODY), None]))}
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / f'{NAME}.part').write_bytes(part)
+        fetch(NAME, folder, [running.base(kind)], **known, quiet=True)
+        assert is_whole(folder)
+
+
+@pytest.mark.parametrize('kind', ['range_elsewhere', 'range_unsaid', 'range_too_long',
+                                  'range_of_lies'])
+def test_another_range_than_asked_for_is_not_used(kind, server, tmp_path):
+    (tmp_path / f'{NAME}.part').write_bytes(BODY[:1000])
+    fetch(NAME, tmp_path, [server.base(kind)], **KNOWN)
+    assert server.requests == [(f'/{kind}/{NAME}', 'bytes=1000-'), (f'/{kind}/{NAME}', None)]
+    assert is_whole(tmp_path)
+
+
+def test_a_part_longer_than_the_file(server, tmp_path):
+    (tmp_path / f'{NAME}.part').write_bytes(BODY + b'x')
+    fetch(NAME, tmp_path, [server.base('good')], **KNOWN)  # whose first answer is 416
+    assert server.requests == [(f'/good/{NAME}', 'bytes=300001-'), (f'/good/{NAME}', None)]
+    assert is_whole(tmp_path)
+
+
+def test_a_mirror_goes_on_where_the_other_broke_off(server, tmp_path):
+    fetch(NAME, tmp_path, [server.base('cut'), server.base('good')], **KNOWN)
+    assert server.requests == [(f'/cut/{NAME}', None), (f'/good/{NAME}', 'bytes=150000-')]
+    assert is_whole(tmp_path)
+
+
+def test_a_page_in_place_of_the_file_does_not_cost_what_is_there(server, tmp_path):
+    (tmp_path / f'{NAME}.part').write_bytes(BODY[:1000])
+    failure(NAME, tmp_path, [server.base('html')], **KNOWN)
+    fetch(NAME, tmp_path, [server.base('good')], **KNOWN)
+    assert server.requests[-1] == (f'/good/{NAME}', 'bytes=1000-')
+
+
+def test_nothing_is_continued_that_cannot_be_verified(server, tmp_path):
+    (tmp_path / f'{NAME}.part').write_bytes(BODY[:1000])
+    fetch(NAME, tmp_path, [server.base('good')])
+    assert server.requests == [(f'/good/{NAME}', None)]
+    assert (tmp_path / NAME).read_bytes() == BODY
+
+
+def test_a_whole_part_needs_no_mirror(dead, tmp_path):
+    (tmp_path / f'{NAME}.part').write_bytes(BODY)
+    fetch(NAME, tmp_path, [dead], **KNOWN)
+    assert is_whole(tmp_path)
+
+
+def test_a_file_that_is_there_is_returned_as_it_is(tmp_path):
+    (tmp_path / NAME).write_bytes(b'mine')
+    assert fetch(NAME, tmp_path, [], **KNOWN) == os.path.join(tmp_path, NAME)
+    assert (tmp_path / NAME).read_bytes() == b'mine'
+
+
+def test_killed_and_resumed(server, tmp_path):
+    part = tmp_path / f'{NAME}.part'
+    process = python(fetching(tmp_path, server.base('steady')))
+    deadline = time.monotonic() + 20
+    while not (part.exists() and part.stat().st_size >= 60000):
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    if os.name == 'posix':
+        assert process.returncode == -signal.SIGKILL
+    assert os.listdir(tmp_path) == [part.name]
+    offset = part.stat().st_size
+    assert 60000 <= offset < len(BODY) and part.read_bytes() == BODY[:offset]
+
+    fetch(NAME, tmp_path, [server.base('steady')], **KNOWN)
+    assert server.requests == [(f'/steady/{NAME}', None), (f'/steady/{NAME}', f'bytes={offset}-')]
+    assert is_whole(tmp_path)
+
+
+# Several at once
+
+def test_two_processes_at_once(server, tmp_path):
+    # The server answers only when both are asking, so that neither can be done before.
+    both = [python(fetching(tmp_path, server.base('meeting'), timeout=10)) for _ in range(2)]
+    for process in both:
+        assert process.communicate()[1].count('downloading') == 1 and process.returncode == 0
+    assert server.requests == [(f'/meeting/{NAME}', None)] * 2
+    assert is_whole(tmp_path)
+
+
+def test_another_process_is_quicker(server, dead, tmp_path):
+    server.meanwhile = lambda: (tmp_path / NAME).write_bytes(BODY)
+    fetch(NAME, tmp_path, [server.base('overtaken'), dead], **KNOWN)
+    assert is_whole(tmp_path)
+
+
+def test_a_part_in_use_is_left_alone(server, tmp_path):
+    with open(tmp_path / f'{NAME}.part', 'a+b') as part:
+        part.write(BODY[:1000])
+        part.flush()
+        assert download._lock(part)
+        fetch(NAME, tmp_path, [server.base('good')], **KNOWN)
+        assert server.requests == [(f'/good/{NAME}', None)]
+        assert (tmp_path / f'{NAME}.part').read_bytes() == BODY[:1000]
+    assert (tmp_path / NAME).read_bytes() == BODY
+
+
+def test_many_at_once(server, tmp_path):
+    """The races around the last rename, often enough to meet them."""
+    errors = []
+
+    def work(folder, start):
+        start.wait()
+        try:
+            fetch(NAME, folder, [server.base('good')], **KNOWN, timeout=10, quiet=True)
+            assert (folder / NAME).read_bytes() == BODY
+        except Exception as error:
+            errors.append(error)
+
+    for turn in range(25):
+        folder, start = tmp_path / str(turn), threading.Barrier(6)
+        threads = [threading.Thread(target=work, args=(folder, start)) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not errors and is_whole(folder)
+
+
+def test_a_part_that_was_renamed_meanwhile_is_not_ours(tmp_path):
+    with open(tmp_path / 'a.part', 'a+b') as part:
+        os.replace(tmp_path / 'a.part', tmp_path / 'a')
+        assert not download._lock(part)
+
+
+@pytest.mark.skipif(not os.path.isdir('/proc/self/fd'), reason='looks for open files in /proc')
+def test_the_windows_way_played_on_linux(server, tmp_path, monkeypatch):
+    """Without fcntl: locks a byte far behind the data, renames closed files, and patiently."""
+    locked, refused, rename = [], [], os.replace
+
+    def locking(fd, mode, count):
+        locked.append((os.lseek(fd, 0, os.SEEK_CUR), mode, count))
+
+    def replace(source, target):
+        for fd in os.listdir('/proc/self/fd'):
+            with contextlib.suppress(OSError):
+                assert os.readlink(f'/proc/self/fd/{fd}') != source
+        if len(refused) < 3:
+            refused.append(source)
+            raise PermissionError(13, 'Access is denied')
+        rename(source, target)
+
+    monkeypatch.setattr(download, 'fcntl', None)
+    monkeypatch.setattr(download, 'msvcrt', types.SimpleNamespace(locking=locking, LK_NBLCK=2),
+                        raising=False)
+    monkeypatch.setattr(os, 'replace', replace)
+    fetch(NAME, tmp_path, [server.base('cut'), server.base('good')], **KNOWN)
+    assert locked == [(2**30, 2, 1)] and refused == [str(tmp_path / f'{NAME}.part')] * 3
+    assert server.requests[1] == (f'/good/{NAME}', 'bytes=150000-')
+    assert is_whole(tmp_path)
+
+
+# The way there: proxies, TLS, no network at all
+
+def test_proxy_from_the_environment(server, dead, tmp_path, monkeypatch):
+    monkeypatch.setenv('http_proxy', server.url)
+    fetch(NAME, tmp_path, ['http://mnist.example/good/'], **KNOWN)
+    # The server's log has the path only if it was asked directly, all of it as a proxy.
+    assert server.requests == [(f'http://mnist.example/good/{NAME}', None)]
+    assert is_whole(tmp_path)
+
+    monkeypatch.setenv('http_proxy', dead)
+    failure(NAME, tmp_path / 'a', ['http://mnist.example/good/'], **KNOWN)
+    fetch(NAME, tmp_path / 'b', [server.base('good')], **KNOWN)  # no_proxy has 127.0.0.1
+    assert is_whole(tmp_path / 'b')
+
+
+@pytest.mark.skipif(not shutil.which('openssl'), reason='openssl, to make a certificate, is absent')
+def test_certificates(server, tmp_path, monkeypatch):
+    certificate, key = str(tmp_path / 'certificate.pem'), str(tmp_path / 'key.pem')
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2',
+                    '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1',
+                    '-out', certificate, '-keyout', key], check=True, stderr=subprocess.DEVNULL)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with serving(context=context, plain=server.url) as secure:
+        sentence = failure(NAME, tmp_path / 'a', [secure.base('good')], **KNOWN)
+        assert 'certificate verify failed' in sentence
+        assert secure.requests == [] and os.listdir(tmp_path / 'a') == []
+
+        monkeypatch.setenv('SSL_CERT_FILE', certificate)
+        fetch(NAME, tmp_path / 'b', [secure.base('good')], **KNOWN)
+        fetch(NAME, tmp_path / 'c', [secure.base('redirect')], **KNOWN)  # to plain http
+        assert is_whole(tmp_path / 'b') and is_whole(tmp_path / 'c')
+        assert server.requests == [(f'/good/{NAME}', None)]
+
+
+def test_without_a_network(tmp_path):
+    began = time.monotonic()
+    process = python(f'fetch_mnist({str(tmp_path)!r})', namespace('-rn'))
+    error = process.communicate()[1]
+    assert process.returncode == 1
+    assert ('cannot download train-images-idx3-ubyte.gz from '
+            'ossci-datasets.s3.amazonaws.com (name not resolved) or '
+            'storage.googleapis.com (name not resolved): put the file into') in error
+    assert 'train-labels' not in error and os.listdir(tmp_path) == []
+    assert time.monotonic() - began < 5
+
+
+def test_name_server_that_swallows_every_packet(tmp_path):
+    """glibc would wait 10 s for each name."""
+    conf = tmp_path / 'resolv.conf'
+    conf.write_text('nameserver 127.0.0.1\n')
+    script = f'ip link set lo up && mount --bind {conf} /etc/resolv.conf && exec "$@"'
+    wrap = [*namespace('-rnm'), 'sh', '-c', script, 'sh']
+    if not starts_python(wrap):
+        pytest.skip('a resolv.conf of our own is not permitted here')
+    code = ('name_server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n'
+            'name_server.bind(("127.0.0.1", 53))\n'
+            'began = time.monotonic()\n'
+            'try:\n'
+            '    fetch("a", "data", timeout=0.5)\n'
+            'except DownloadError as error:\n'
+            '    print(time.monotonic() - began, error)\n')
+    answer = python(code, wrap, cwd=tmp_path).communicate()
+    seconds, sentence = answer[0].split(' ', 1)
+    assert 1.4 < float(seconds) < 4
+    assert sentence.startswith('cannot download a from '
+                               'ossci-datasets.s3.amazonaws.com (no answer within 0.75 s) or '
+                               'storage.googleapis.com (no answer within 0.75 s): put')
+
+
+# The folder
+
+def test_folder_that_is_a_file(server, tmp_path):
+    (tmp_path / 'file').write_bytes(b'')
+    for folder in (tmp_path / 'file', tmp_path / 'file' / 'data'):
+        assert failure(NAME, folder, [server.base('good')], **KNOWN).startswith(
+            f'cannot write {NAME} to {folder} (')
+    assert server.requests == []
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='a folder bars writing by its mode on POSIX only')
+def test_folder_that_is_read_only(server, tmp_path):
+    wrap = []
+    if os.geteuid() == 0:  # root writes anywhere, unless this capability is taken away
+        wrap = ['setpriv', '--bounding-set=-dac_override', '--inh-caps=-dac_override']
+        if not starts_python(wrap):
+            pytest.skip('as root permissions are not enforced, and setpriv is not at hand')
+    tmp_path.chmod(0o555)
+    error = python(fetching(tmp_path, server.base('good')), wrap).communicate()[1]
+    tmp_path.chmod(0o755)
+    assert f'DownloadError: cannot write {NAME} to {tmp_path} (Permission denied): point' in error
+    assert server.requests == [] and os.listdir(tmp_path) == []
+
+
+def test_disk_that_fills(server, tmp_path):
+    mount = f'mount -t tmpfs -o size=128k tmpfs {tmp_path} && exec "$@"'
+    wrap = [*namespace('-rm'), 'sh', '-c', mount, 'sh']
+    if not starts_python(wrap):
+        pytest.skip('mounting a small disk is not permitted here')
+    code = ('try:\n'
+            '    ' + fetching(tmp_path, server.base('good')) +
+            'finally:\n'
+            f'    print(os.listdir({str(tmp_path)!r}))\n')
+    out, error = python(code, wrap).communicate()
+    assert (f'DownloadError: cannot write {NAME} to {tmp_path} (No space left on device): point '
+            '--data-dir or MNIST_DATA_DIR at a folder that you may write to') in error
+    assert out == '[]\n'
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='a umask is POSIX')
+def test_others_may_read_the_file(server, tmp_path):
+    before = os.umask(0o022)
+    for folder, known in (('a', KNOWN), ('b', {})):
+        path = fetch(NAME, tmp_path / folder, [server.base('good')], **known)
+        assert os.stat(path).st_mode & 0o777 == 0o644
+    os.umask(before)
+
+
+# What is said
+
+def test_signs_of_life(server, tmp_path, capfd):
+    host = server.url.split('/')[2]
+    fetch(NAME, tmp_path / 'a', [server.base('404'), server.base('good')], **KNOWN)
+    assert capfd.readouterr() == ('', f'downloading {NAME} from {host} (300kB)\n' * 2)
+    fetch(NAME, tmp_path / 'b', [server.base('good')])
+    assert capfd.readouterr() == ('', f'downloading {NAME} from {host}\n')
+    fetch(NAME, tmp_path / 'c', [server.base('good')], **KNOWN, quiet=True)
+    assert capfd.readouterr() == ('', '')
+
+
+@pytest.mark.parametrize('quiet', [False, True])
+def test_bar_on_a_terminal(quiet, server, tmp_path):
+    pty = pytest.importorskip('pty')
+    fcntl, termios = pytest.importorskip('fcntl'), pytest.importorskip('termios')
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))  # rows, columns
+    code = fetching(tmp_path, server.base('good'), quiet=quiet)
+    process = subprocess.Popen(
+        [sys.executable, '-c', 'from digits.download import *\n' + code], stderr=theirs,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    assert process.wait(20) == 0
+    os.close(theirs)
+    shown = b''
+    with contextlib.suppress(OSError):  # Linux: the other end is closed
+        while not shown.endswith(b'the end'):
+            shown += os.read(ours, 4096) or b'the end'
+    os.close(ours)
+    assert (b'100%' in shown and b'300k/300k' in shown) is not quiet
+    assert (shown == b'') is quiet
+
+
+# MNIST
+
+def test_fetch_mnist_gives_up_at_the_first_file(server, tmp_path):
+    folder = tmp_path / 'new' / 'data'
+    with pytest.raises(DownloadError, match='cannot download train-images-idx3-ubyte.gz'):
+        fetch_mnist(folder, mirrors=[server.base('404'), server.base('403')])
+    first = 'train-images-idx3-ubyte.gz'
+    assert server.requests == [(f'/404/{first}', None), (f'/403/{first}', None)]
+    assert os.listdir(folder) == []
+
+
+@pytest.mark.mnist
+def test_fetch_mnist_with_the_official_files(server, tmp_path):
+    missing = [name for name in download.FILES if not (mnist_folder() / name).exists()]
+    if missing:
+        pytest.skip(f'{missing[0]} is not in {mnist_folder()}')
+    paths = fetch_mnist(tmp_path, mirrors=[server.base('mnist')])
+    assert [os.path.basename(path) for path in paths] == list(download.FILES)
+    for path in paths:
+        official = (mnist_folder() / os.path.basename(path)).read_bytes()
+        assert pathlib.Path(path).read_bytes() == official
+    assert sorted(os.listdir(tmp_path)) == sorted(download.FILES)
+    asked = len(server.requests)
+    assert fetch_mnist(tmp_path, mirrors=[]) == paths and len(server.requests) == asked == 4
