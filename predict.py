@@ -53,9 +53,12 @@ def _restore_numpy(folder, lesson):
     W, b = np.empty([784, 10], np.float32), np.empty(10, np.float32)
     checkpoints.ArrayCheckpoints(folder, {'W': W, 'b': b}).restore()
 
-    def probabilities(images):  # ten sigmoids need not add up to 1: their shares do
-        h = lesson.sigmoid(lesson.inference(images.reshape(-1, 784), W, b))
-        return h / np.maximum(h.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+    def probabilities(images):
+        # That digit k is the one, if exactly one of ten sigmoids h is right, has odds h / (1 - h),
+        # which is exp(z): the softmax of the logits.
+        z = lesson.inference(images.reshape(-1, 784), W, b)
+        odds = np.exp(z - z.max(axis=1, keepdims=True))
+        return odds / odds.sum(axis=1, keepdims=True)
     return probabilities
 
 
@@ -73,7 +76,7 @@ def read_pictures(names) -> tuple:
 
 def describe(probabilities) -> str:
     """'3  99.87 %   (then 8: 0.05 %)' of ten probabilities."""
-    runner_up, digit = np.argsort(probabilities, kind='stable')[-2:]
+    digit, runner_up = np.argsort(-probabilities, kind='stable')[:2]  # of equals, argmax's first
     return (f'{digit}  {probabilities[digit]:7.2%}   '
             f'(then {runner_up}: {probabilities[runner_up]:.2%})')
 

@@ -55,7 +55,7 @@ def test_a_line_for_each_picture_and_the_same_as_json(script, trained, name):
         assert found['probabilities'] == pytest.approx(row.tolist(), abs=1e-5)
         assert found['probability'] == max(found['probabilities'])
         said = re.fullmatch(r'(.+?) +(\d) +([\d.]+)% +\(then (\d): ([\d.]+)%\)', line)
-        runner_up = sorted(range(10), key=lambda digit: row[digit])[-2]
+        runner_up = sorted(range(10), key=lambda digit: -row[digit])[1]
         assert said.group(1) == str(path) and said.group(2) == str(row.argmax())
         assert float(said.group(3)) == pytest.approx(100 * row.max(), abs=0.01)
         assert float(said.group(5)) == pytest.approx(100 * row[runner_up], abs=0.01)

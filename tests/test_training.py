@@ -14,6 +14,7 @@ import mnist_cnn
 import mnist_numpy_sigmoid
 import mnist_softmax
 from digits import checkpoints, records
+from digits.errors import UserError
 from digits.tensorflow_v1 import tf
 
 HOME = records.HOME
@@ -93,14 +94,33 @@ def wait_for_checkpoint(folder, process):
         time.sleep(0.01)
 
 
+LONG = {  # long enough to be hit in the middle
+    'mnist_softmax.py': ['--steps', '3000', '--batch-size', '70'],
+    'mnist_cnn.py': ['--steps', '50', '--batch-size', '70'],
+    'mnist_numpy_sigmoid.py': ['--epochs', '200', '--stop-over', '1'],
+}
+
+
+@pytest.fixture(scope='module')
+def uninterrupted(small_dir, tmp_path_factory):
+    """uninterrupted(name) -> the folder and the output of that script's LONG run."""
+    done = {}
+
+    def run(name):
+        if name not in done:
+            folder = tmp_path_factory.mktemp('straight') / 'run'
+            process = start(name, small_dir, *LONG[name], '--run-dir', folder)
+            done[name] = folder, process.communicate(timeout=300)[0]
+        return done[name]
+    return run
+
+
 @pytest.mark.skipif(os.name == 'nt', reason='Windows has no signals to send')
 @pytest.mark.parametrize('blow', [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_run_goes_on_to_the_same_numbers(script, small_dir, tmp_path, name, blow):
-    flags = {'mnist_softmax.py': ['--steps', '3000', '--batch-size', '70'],
-             'mnist_cnn.py': ['--steps', '50', '--batch-size', '70'],
-             'mnist_numpy_sigmoid.py': ['--epochs', '200', '--stop-over', '1']}[name]
+def test_an_interrupted_run_goes_on_to_the_same_numbers(script, small_dir, tmp_path, name, blow,
+                                                         uninterrupted):
     folder = tmp_path / 'cut'
-    process = start(name, small_dir, *flags, '--run-dir', folder)
+    process = start(name, small_dir, *LONG[name], '--run-dir', folder)
     wait_for_checkpoint(folder, process)
     process.send_signal(blow)
     _, said = process.communicate(timeout=60)
@@ -117,9 +137,9 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(script, small_dir, tmp_p
     resumed = script(name, '--resume', '--run-dir', folder)
     assert resumed.returncode == 0, resumed.stderr
     assert 'going on after step' in resumed.stderr
-    straight = script(name, *flags, '--run-dir', tmp_path / 'straight')
-    assert resumed.stdout.splitlines()[-1] == straight.stdout.splitlines()[-1]
-    assert_same_weights(folder, tmp_path / 'straight')
+    straight, output = uninterrupted(name)
+    assert resumed.stdout.splitlines()[-1] == output.splitlines()[-1]
+    assert_same_weights(folder, straight)
     assert records.read(folder)['status'] == 'finished'
 
 
@@ -154,6 +174,10 @@ def test_numpy_script_does_without_tensorflow(small_dir, tmp_path):
     assert result.returncode == 0, result.stderr
 
 
+# A proxy at which nobody listens: the same to a script as no network, on every machine.
+NO_NETWORK = {'http_proxy': 'http://127.0.0.1:9', 'https_proxy': 'http://127.0.0.1:9'}
+
+
 @pytest.mark.parametrize(('flags', 'words'), [
     (['--batch-size', '0'], "'0' is not a whole number from 1 up"),
     (['--learning-rate', '-1'], "'-1' is not a number above 0"),
@@ -161,23 +185,33 @@ def test_numpy_script_does_without_tensorflow(small_dir, tmp_path):
     (['--seed', '-3'], "'-3' is not a whole number from 0"),
     (['--device', 'tpu'], "'tpu' is none of auto, cpu, gpu"),
     (['--steps', '5', '--epochs', '1'], 'not allowed with argument'),
+])
+def test_a_wrong_flag_is_a_usage_error(capsys, flags, words):
+    with pytest.raises(SystemExit) as caught:
+        mnist_softmax.main(flags)
+    assert caught.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('flags', 'words'), [
     (['--device', 'gpu'], 'TensorFlow sees no GPU here'),
     (['--resume', '--run-dir', 'nowhere'], 'has no run.json'),
-    (['--run-dir', '{home}'], 'is not empty: add --resume'),
-    (['--dataset', 'mnist', '--data-dir', '{empty}'], 'cannot download'),
+    (['--run-dir', str(HOME)], 'is not empty: add --resume'),
 ])
-def test_a_mistake_gets_a_sentence_and_status_2(script, tmp_path, flags, words):
+def test_a_mistake_is_told_in_a_sentence(small_dir, tmp_path, flags, words):
     if 'gpu' in flags and tf.config.experimental.list_physical_devices('GPU'):
         pytest.skip('there is a GPU here')
-    flags = [flag.format(home=HOME, empty=tmp_path / 'empty') for flag in flags]
-    result = script('mnist_softmax.py', *flags, environment=NO_NETWORK)
+    with pytest.raises(UserError, match=words):
+        mnist_softmax.main(['--data-dir', str(small_dir), '--run-dir', str(tmp_path / 'run'),
+                            *flags])
+
+
+def test_a_sentence_ends_a_script_with_status_2(script, tmp_path):
+    result = script('mnist_softmax.py', '--dataset', 'mnist', '--data-dir', tmp_path / 'empty',
+                    environment=NO_NETWORK)
     assert result.returncode == 2
-    assert words in result.stderr
+    assert result.stderr.splitlines()[-1].startswith('mnist_softmax.py: cannot download')
     assert 'Traceback' not in result.stderr and result.stdout == ''
-
-
-# A proxy at which nobody listens: the same to a script as no network, on every machine.
-NO_NETWORK = {'http_proxy': 'http://127.0.0.1:9', 'https_proxy': 'http://127.0.0.1:9'}
 
 
 def test_without_network_and_data_it_trains_on_strokes_and_says_so(script, tmp_path):
@@ -190,21 +224,23 @@ def test_without_network_and_data_it_trains_on_strokes_and_says_so(script, tmp_p
     assert records.read(tmp_path / 'run')['dataset'] == 'strokes'
 
 
-def test_resume_refuses_flags_that_contradict_the_run(script, tmp_path):
+def test_resume_refuses_what_contradicts_the_run(small_dir, tmp_path):
+    def refused(lesson, words, *flags):
+        with pytest.raises(UserError, match=words):
+            lesson.main(['--data-dir', str(small_dir), '--run-dir', str(folder), '--resume',
+                         *flags])
+
     folder = tmp_path / 'run'
-    script('mnist_softmax.py', '--steps', '20', '--run-dir', folder)
-    finished = script('mnist_softmax.py', '--resume', '--run-dir', folder)
-    assert (finished.returncode, 'is finished' in finished.stderr) == (2, True)
+    mnist_softmax.main(['--data-dir', str(small_dir), '--run-dir', str(folder), '--steps', '20'])
+    refused(mnist_softmax, 'is finished')
     record = records.read(folder)
     records.write(folder, {**record, 'status': 'interrupted'})
-    other = script('mnist_softmax.py', '--resume', '--run-dir', folder, '--seed', '7')
-    assert other.returncode == 2
-    assert '--seed 7: the run to resume has 0' in other.stderr
-    foreign = script('mnist_cnn.py', '--resume', '--run-dir', folder)
-    assert (foreign.returncode, 'is a run of mnist_softmax.py' in foreign.stderr) == (2, True)
+    refused(mnist_softmax, '--seed 7: the run to resume has 0', '--seed', '7')
+    refused(mnist_cnn, 'is a run of mnist_softmax.py')
+    records.write(folder, {**record, 'status': 'interrupted', 'dataset': 'MNIST'})
+    refused(mnist_softmax, 'was trained on MNIST')
     (folder / 'run.json').write_text(json.dumps(record)[:100])
-    broken = script('mnist_softmax.py', '--resume', '--run-dir', folder)
-    assert (broken.returncode, 'run.json: damaged' in broken.stderr) == (2, True)
+    refused(mnist_softmax, 'run.json: damaged')
 
 
 def test_diverging_ends_with_a_sentence(script, tmp_path):
