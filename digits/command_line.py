@@ -106,6 +106,8 @@ def parse(parser: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
     vars(args).update(kept, run_dir=str(folder))
     if record['dataset'] == 'strokes':  # 'auto' might find MNIST by now
         args.dataset = 'strokes'
+    if 'precision' in kept:  # and choose otherwise on another machine
+        args.precision = record['precision']
     return args
 
 

@@ -22,7 +22,7 @@ def new(args, dataset: str, steps: int) -> dict:
     """
     return {
         'script': args.script,
-        'status': 'running',  # 'interrupted', 'finished'; a killed run stays 'running'
+        'status': 'running',  # or 'interrupted', 'diverged', 'finished'; if killed, still 'running'
         'started': datetime.datetime.now().isoformat(timespec='seconds'),
         'flags': {name: value for name, value in vars(args).items() if name != 'script'},
         'dataset': dataset,
@@ -91,7 +91,7 @@ def folders(script: str) -> list:
 def newest_unfinished(script: str) -> Path:
     """The folder of the script's newest run that did not finish; UserError if there is none."""
     for folder in reversed(folders(script)):
-        if read(folder)['status'] != 'finished':
+        if read(folder)['status'] in ('running', 'interrupted'):
             return folder
     raise UserError(f'no run of {script}.py in {ROOT} waits to be resumed')
 

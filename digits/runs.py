@@ -29,6 +29,14 @@ def total_steps(args: argparse.Namespace, num_examples: int) -> int:
     return args.steps or math.ceil(args.epochs * num_examples / args.batch_size)
 
 
+def _from_here(folder):
+    """The folder as one would type it here."""
+    try:
+        return os.path.relpath(str(folder))
+    except ValueError:  # on another drive of a Windows machine
+        return str(folder)
+
+
 class Run:
     """The steps of a training run, with everything around them.
 
@@ -43,6 +51,7 @@ class Run:
         self.session = None
         self._score, self._arrays = score, arrays
         self.step = self._saved_step = 0
+        self._looked_step = None
         if getattr(args, 'batch_size', None):
             self.steps = total_steps(args, data.train.num_examples)
             epoch = math.ceil(data.train.num_examples / args.batch_size)
@@ -138,9 +147,10 @@ class Run:
                 self._training_seconds += time.perf_counter() - started
                 self.step += 1
                 if not math.isfinite(self.loss):
+                    self._write_record('diverged')
                     raise UserError(
                         f'step {self.step:,}: the loss is {self.loss}, training has diverged; '
-                        f'try a smaller --learning-rate ({self.folder} keeps the last checkpoint)',
+                        f'try a smaller --learning-rate (kept in {_from_here(self.folder)})',
                         1)
                 bar.set_postfix_str(self._watched(), refresh=False)
                 bar.update()
@@ -175,6 +185,7 @@ class Run:
                 self.step)
             self._events.flush()
         self._save()
+        self._looked_step = self.step
         if plain:
             print(f'step {self.step:,} of {self.steps:,}: {self._watched()}', file=sys.stderr)
 
@@ -195,18 +206,17 @@ class Run:
         return float(hits / dataset.num_examples)
 
     def finish(self) -> float:
-        """Save, score the test set, print the results, complete run.json; returns the accuracy."""
-        if self._saved_step != self.step:
-            self._save()
-        if self.data.validation.num_examples:
-            accuracy = self.score(self.data.validation)
-            self.record['validation_accuracy'] = round(accuracy, 4)
-            print(f'validation accuracy: {accuracy:.4f}{self.data.label}')
+        """Score the test set, print the results, complete run.json; returns the test accuracy."""
+        if self._looked_step != self.step:
+            self._look(plain=False)
+        if self.record['validation_accuracy'] is not None:
+            print(f'validation accuracy: {self.record["validation_accuracy"]:.4f}'
+                  f'{self.data.label}')
         accuracy = self.score(self.data.test)
         self.record['test_accuracy'] = round(accuracy, 4)
         self._write_record('finished')
         if not self.args.quiet:
-            print(f'kept in {os.path.relpath(self.folder)}', file=sys.stderr)
+            print(f'kept in {_from_here(self.folder)}', file=sys.stderr)
         print(f'test accuracy: {accuracy:.4f}{self.data.label}')
         return accuracy
 
@@ -219,7 +229,7 @@ class Run:
                 self._write_record('interrupted')
                 print(f'Stopped after step {self.step:,} of {self.steps:,}; go on with:\n'
                       f'    python {self.args.script}.py --resume --run-dir '
-                      f'{os.path.relpath(self.folder)}', file=sys.stderr)
+                      f'{_from_here(self.folder)}', file=sys.stderr)
         finally:
             if self._events:
                 self._events.close()

@@ -18,6 +18,7 @@ from digits.errors import UserError
 from digits.tensorflow_v1 import tf
 
 HOME = records.HOME
+SIGKILL = getattr(signal, 'SIGKILL', None)  # not on Windows
 SHORT = {  # enough steps to meet an epoch's end (1,000 training images), and to be quick
     'mnist_softmax.py': ['--steps', '60', '--batch-size', '50'],
     'mnist_cnn.py': ['--steps', '30', '--batch-size', '40'],
@@ -116,7 +117,12 @@ def uninterrupted(small_dir, tmp_path_factory):
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='Windows has no signals to send')
-@pytest.mark.parametrize('blow', [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(('name', 'blow'), [
+    ('mnist_softmax.py', signal.SIGINT), ('mnist_softmax.py', signal.SIGTERM),
+    ('mnist_softmax.py', SIGKILL), ('mnist_cnn.py', signal.SIGTERM),
+    ('mnist_cnn.py', SIGKILL), ('mnist_numpy_sigmoid.py', signal.SIGINT),
+    ('mnist_numpy_sigmoid.py', SIGKILL),
+])
 def test_an_interrupted_run_goes_on_to_the_same_numbers(script, small_dir, tmp_path, name, blow,
                                                          uninterrupted):
     folder = tmp_path / 'cut'
@@ -126,7 +132,7 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(script, small_dir, tmp_p
     _, said = process.communicate(timeout=60)
     record = records.read(folder)
     assert record['steps'] < record['of_steps'], 'it was over before the signal came'
-    if blow == signal.SIGKILL:
+    if blow == SIGKILL:
         assert (process.returncode, record['status']) == (-9, 'running')
     else:
         assert process.returncode == 128 + blow
@@ -247,6 +253,7 @@ def test_diverging_ends_with_a_sentence(script, tmp_path):
     result = script('mnist_softmax.py', '--learning-rate', '1e38', '--run-dir', tmp_path)
     assert result.returncode == 1
     assert 'training has diverged' in result.stderr and 'Traceback' not in result.stderr
+    assert records.read(tmp_path)['status'] == 'diverged'
 
 
 def test_numpy_gradients_are_those_of_finite_differences():
