@@ -1,6 +1,14 @@
 """One layer of ten sigmoids in NumPy alone: every gradient written out, 7,850 numbers to learn.
 
 $ python mnist_numpy_sigmoid.py
+epoch  accuracy  loss
+    0    0.0823  14.68
+   10    0.4772  2.17
+   20    0.7723  2.15
+   30    0.7646  1.45
+   40    0.7895  1.66
+   44    0.8013  1.83
+test accuracy: 0.8085
 """
 import numpy as np
 

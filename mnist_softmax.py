@@ -1,6 +1,8 @@
 """Softmax regression on MNIST: one matrix and one bias, 7,850 numbers to learn.
 
 $ python mnist_softmax.py
+validation accuracy: 0.9182
+test accuracy: 0.9178
 """
 from digits import command_line, input_data, runs
 from digits.tensorflow_v1 import tf

@@ -183,7 +183,7 @@ def read_data_sets(train_dir, fake_data=False, one_hot=False, dtype=np.float32, 
         return Datasets(*(DataSet([], [], True, one_hot, seed=seed, **options) for _ in range(3)))
     folder = Path(train_dir)
     _complete(folder, source_url)
-    return _split(idx.read_folder(folder), one_hot, validation_size, seed, **options)
+    return _split(idx.read_folder(folder), one_hot, validation_size, _random_state(seed), **options)
 
 
 def load(args, dtype=np.float32, validation_size=5000):
@@ -211,26 +211,29 @@ def load(args, dtype=np.float32, validation_size=5000):
     if arrays[0].shape[1:] != (28, 28, 1):
         raise UserError(f'{folder}: images of {arrays[0].shape[1]} x {arrays[0].shape[2]} pixels; '
                         'these scripts read 28 x 28')
-    datasets = _split(arrays, False, validation_size, args.seed, dtype=dtype, reshape=True)
+    datasets = _split(arrays, False, validation_size, np.random.RandomState(args.seed),
+                      dtype=dtype, reshape=True)
     datasets.name = name
     datasets.seconds = time.perf_counter() - started
     return datasets
 
 
-def _split(arrays, one_hot, validation_size, seed, **options):
-    """Datasets of (train images, train labels, test images, test labels)."""
+def _split(arrays, one_hot, validation_size, random, **options):
+    """Datasets of (train images, train labels, test images, test labels).
+
+    They draw their shuffles from one stream, `random`, as in the classic module.
+    """
     train_images, train_labels, test_images, test_labels = arrays
     if not 0 <= validation_size <= len(train_images):
         raise UserError(f'Validation size should be between 0 and {len(train_images)}. '
                         f'Received: {validation_size}.')
     if one_hot:
         train_labels, test_labels = np.eye(10)[train_labels], np.eye(10)[test_labels]
-    shared = _random_state(seed)  # the classic module's three sets draw from one stream
     validation, train = slice(validation_size), slice(validation_size, None)
-    return Datasets(DataSet(train_images[train], train_labels[train], seed=shared, **options),
-                    DataSet(train_images[validation], train_labels[validation], seed=shared,
+    return Datasets(DataSet(train_images[train], train_labels[train], seed=random, **options),
+                    DataSet(train_images[validation], train_labels[validation], seed=random,
                             **options),
-                    DataSet(test_images, test_labels, seed=shared, **options))
+                    DataSet(test_images, test_labels, seed=random, **options))
 
 
 def _complete(folder, source_url, quiet=False):

@@ -29,7 +29,7 @@ def test_both_readmes_have_the_same_commands_outputs_and_shape():
 
 @pytest.mark.parametrize('text', [ENGLISH, KOREAN], ids=['en', 'ko'])
 def test_files_and_flags_that_are_named_exist(text):
-    for name in set(re.findall(r'\b[\w/]+\.(?:py|md|txt|jpg|png|gif)\b', text)):
+    for name in set(re.findall(r'\b[\w/.-]+\.(?:py|md|txt|jpg|png|gif)\b', text)):
         places = [HOME / name, HOME / 'digits' / name]
         assert any(place.exists() for place in places), name
     known = ''.join((HOME / name).read_text(encoding='utf-8') for name in (
