@@ -41,7 +41,7 @@ class SaverCheckpoints:
                              write_meta_graph=False)
         except (self._tf.errors.OpError, ValueError) as error:
             raise UserError(f'{self._folder}: no checkpoint could be written, is the disk full or '
-                            f'the folder gone? ({_first_line(error)})', 1) from error
+                            f'the folder gone? ({_reason(error)})', 1) from error
 
     def restore(self) -> int:
         """Read the newest checkpoint into the graph's variables; returns its step.
@@ -55,7 +55,7 @@ class SaverCheckpoints:
         try:
             self._saver.restore(self._session, str(path))
         except (self._tf.errors.OpError, ValueError) as error:
-            raise UserError(f'{path}: damaged, or of another graph ({_first_line(error)})'
+            raise UserError(f'{path}: damaged, or of another graph ({_reason(error)})'
                             ) from error
         return steps[-1]
 
@@ -103,8 +103,10 @@ def _load_arrays(path):
     except FileNotFoundError:
         raise UserError(f'{path.parent}: no checkpoint in it yet') from None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f'{path}: damaged ({_first_line(error)})') from error
+        raise UserError(f'{path}: damaged ({_reason(error)})') from error
 
 
-def _first_line(error):
-    return str(error).strip().split('\n')[0][:200]
+def _reason(error):
+    """What happened, in a line; TensorFlow says it just before it names the graph's node, [[...]].
+    """
+    return str(error).split('\n\t [[')[0].strip().split('\n')[-1][:200]

@@ -187,7 +187,9 @@ class Run:
         self._save()
         self._looked_step = self.step
         if plain:
-            print(f'step {self.step:,} of {self.steps:,}: {self._watched()}', file=sys.stderr)
+            left = self._training_seconds / self.step * (self.steps - self.step)
+            print(f'step {self.step:,} of {self.steps:,}: {self._watched()}, {left:.0f} s left',
+                  file=sys.stderr)
 
     def _save(self):
         """Write a checkpoint and the record; of the checkpoints keep the last two and the best."""

@@ -161,7 +161,8 @@ def test_events_hold_what_was_printed(script, tmp_path):
     """Read by TensorFlow's own reader: the validation accuracies of the plain progress lines."""
     result = script('mnist_softmax.py', '--steps', '50', '--run-dir', tmp_path)
     printed = {int(step): float(accuracy) for step, accuracy in re.findall(
-        r'^step (\d+) of .* validation accuracy ([\d.]+)$', result.stderr, re.MULTILINE)}
+        r'^step (\d+) of .* validation accuracy ([\d.]+), \d+ s left$', result.stderr,
+        re.MULTILINE)}
     assert sorted(printed) == [10, 20, 30, 40, 50]
     path, = tmp_path.glob('events.*')
     written = {event.step: value.simple_value
@@ -254,6 +255,19 @@ def test_diverging_ends_with_a_sentence(script, tmp_path):
     assert result.returncode == 1
     assert 'training has diverged' in result.stderr and 'Traceback' not in result.stderr
     assert records.read(tmp_path)['status'] == 'diverged'
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='Windows has no limit on the size of files')
+def test_a_checkpoint_that_does_not_fit_on_the_disk_is_a_sentence(small_dir, tmp_path):
+    """The CNN writes 39 MB; files may have 5 MB here."""
+    command = [sys.executable, str(HOME / 'mnist_cnn.py'), '--steps', '5', '--data-dir',
+               str(small_dir), '--run-dir', str(tmp_path)]
+    result = subprocess.run(['sh', '-c', 'ulimit -f 10000; exec "$@"', 'sh', *command],
+                            capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert 'Traceback' not in result.stderr
+    assert re.search(r'no checkpoint could be written, .*\(.*File too large\)$', result.stderr)
+    assert not checkpoints.exist(tmp_path)
 
 
 def test_numpy_gradients_are_those_of_finite_differences():
