@@ -89,7 +89,10 @@ def parse(parser: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
 
     Raises UserError if no run waits to be resumed, or if a flag contradicts the one that does.
     """
-    args = parser.parse_args(argv)
+    args, given = parser.parse_args(argv), _given(parser, argv)
+    for flag, other in (('epochs', 'steps'), ('steps', 'epochs')):
+        if flag in given:  # the other one's default does not count then
+            setattr(args, other, None)
     if not args.resume:
         return args
     folder = Path(args.run_dir) if args.run_dir else records.newest_unfinished(args.script)
@@ -98,7 +101,7 @@ def parse(parser: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
         raise UserError(f'{folder} is a run of {record["script"]}.py')
     if record['status'] == 'finished':
         raise UserError(f'{folder} is finished: there is nothing to resume')
-    for name, value in _given(parser, argv).items():
+    for name, value in given.items():
         if name not in MAY_DIFFER and record['flags'].get(name) != value:
             raise UserError(f'--{name.replace("_", "-")} {value}: the run to resume has '
                             f'{record["flags"].get(name)}; leave the flag out')

@@ -200,6 +200,22 @@ def test_a_wrong_flag_is_a_usage_error(capsys, flags, words):
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('lesson', [mnist_softmax, mnist_cnn, mnist_numpy_sigmoid])
+@pytest.mark.parametrize(('flag', 'left_out'), [('--epochs', 'steps'), ('--steps', 'epochs')])
+def test_epochs_and_steps_each_replace_the_other_s_default(lesson, flag, left_out, monkeypatch):
+    class Parsed(Exception):
+        pass
+
+    def stop(args, **_):
+        raise Parsed(args)
+    monkeypatch.setattr(lesson.input_data, 'load', stop)
+    with pytest.raises(Parsed) as caught:
+        lesson.main([flag, '3'])
+    args, = caught.value.args
+    assert getattr(args, flag[2:]) == 3
+    assert getattr(args, left_out) is None
+
+
 @pytest.mark.parametrize(('flags', 'words'), [
     (['--device', 'gpu'], 'TensorFlow sees no GPU here'),
     (['--resume', '--run-dir', 'nowhere'], 'has no run.json'),
