@@ -69,14 +69,13 @@ class _WrongBytes(_MirrorFailed):
     """The same, and the bytes in .part are not to be trusted."""
 
 
-def fetch_mnist(folder: str, quiet: bool = False, mirrors=MIRRORS) -> list:
-    """The paths of MNIST's four files in `folder`, in FILES' order; downloads those not there.
+def fetch_mnist(folder: str, quiet: bool = False, mirrors=MIRRORS, names=tuple(FILES)) -> list:
+    """The paths of MNIST's four files, or those named, in `folder`; downloads those not there.
 
     Raises DownloadError at the first file that cannot be had: without a network all four fail
     alike, and nobody should wait four times.
     """
-    return [fetch(name, folder, mirrors, size, sha256, quiet)
-            for name, (size, sha256) in FILES.items()]
+    return [fetch(name, folder, mirrors, *FILES[name], quiet) for name in names]
 
 
 def fetch(name: str, folder: str, mirrors=MIRRORS, size: Optional[int] = None,

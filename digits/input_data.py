@@ -238,12 +238,11 @@ def _split(arrays, one_hot, validation_size, random, **options):
 
 def _complete(folder, source_url, quiet=False):
     """Download what is missing; official sources are checked against the official checksums."""
-    official = source_url in ('', None, DEFAULT_SOURCE_URL, *download.MIRRORS)
-    for name in (name + '.gz' for name in idx.NAMES if idx.find(folder, name) is None):
-        if official:
-            size, sha256 = download.FILES[name]
-            download.fetch(name, str(folder), size=size, sha256=sha256, quiet=quiet)
-        else:
+    missing = [name + '.gz' for name in idx.NAMES if idx.find(folder, name) is None]
+    if source_url in ('', None, DEFAULT_SOURCE_URL, *download.MIRRORS):
+        download.fetch_mnist(str(folder), quiet, names=missing)
+    else:
+        for name in missing:
             download.fetch(name, str(folder), mirrors=[source_url], quiet=quiet)
 
 
