@@ -10,28 +10,33 @@ from digits import command_line, input_data, runs
 from digits.tensorflow_v1 import tf
 
 
-def inference(x, drop_rate=0.0):
+def inference(x, drop_rate=0.0, stddev=None, bias=0.0):
     """Logits [batch, 10] of images x [batch, 784] in [0, 1].
 
     drop_rate: the share of the 1,024 hidden units left out, in [0, 1): 0.5 in training, else 0.
+    stddev: the spreads of the initial weights of the four layers, in place of He's; bias: the
+    initial biases.
     """
-    # He et al. (2015): this spread keeps a signal's size from layer to layer through ReLUs.
-    he = tf.variance_scaling_initializer(scale=2.0)
-    zeros = tf.zeros_initializer()
+    if stddev:
+        initial = [tf.truncated_normal_initializer(stddev=spread) for spread in stddev]
+    else:  # He et al. (2015): this spread keeps a signal's size from layer to layer through ReLUs
+        initial = [tf.variance_scaling_initializer(scale=2.0)] * 3 + [tf.zeros_initializer()]
+    biases = tf.constant_initializer(bias)
 
-    def conv_pool(x, filters):  # max and ReLU commute: pooled first, ReLU has a quarter to do
-        W = tf.get_variable('W', [5, 5, x.shape[3], filters], initializer=he)
-        b = tf.get_variable('b', [filters], initializer=zeros)
+    def conv_pool(x, filters, weights):
+        W = tf.get_variable('W', [5, 5, x.shape[3], filters], initializer=weights)
+        b = tf.get_variable('b', [filters], initializer=biases)
         h = tf.nn.bias_add(tf.nn.conv2d(x, W, strides=[1, 1, 1, 1], padding='SAME'), b)
+        # Max and ReLU commute: pooled first, ReLU has a quarter to do.
         return tf.nn.relu(tf.nn.max_pool2d(h, ksize=2, strides=2, padding='SAME'))
 
     with tf.variable_scope('conv1'):
-        h_pool1 = conv_pool(tf.reshape(x, [-1, 28, 28, 1]), 32)  # -> 14 x 14 x 32
+        h_pool1 = conv_pool(tf.reshape(x, [-1, 28, 28, 1]), 32, initial[0])  # -> 14 x 14 x 32
     with tf.variable_scope('conv2'):
-        h_pool2 = conv_pool(h_pool1, 64)  # -> 7 x 7 x 64
+        h_pool2 = conv_pool(h_pool1, 64, initial[1])  # -> 7 x 7 x 64
     with tf.variable_scope('fc1'):
-        W = tf.get_variable('W', [7 * 7 * 64, 1024], initializer=he)
-        b = tf.get_variable('b', [1024], initializer=zeros)
+        W = tf.get_variable('W', [7 * 7 * 64, 1024], initializer=initial[2])
+        b = tf.get_variable('b', [1024], initializer=biases)
         h_fc1 = tf.nn.relu(tf.matmul(tf.reshape(h_pool2, [-1, 7 * 7 * 64]), W) + b)
     with tf.variable_scope('dropout'):
         # A function of seed and step, not of a hidden state: a resumed run drops the same units.
@@ -39,24 +44,36 @@ def inference(x, drop_rate=0.0):
         kept = tf.random.stateless_uniform(tf.shape(h_fc1), seed) >= drop_rate
         h_drop = h_fc1 * tf.cast(kept, tf.float32) / (1.0 - drop_rate)
     with tf.variable_scope('fc2'):
-        W = tf.get_variable('W', [1024, 10], initializer=zeros)
-        b = tf.get_variable('b', [10], initializer=zeros)
+        W = tf.get_variable('W', [1024, 10], initializer=initial[3])
+        b = tf.get_variable('b', [10], initializer=biases)
         return tf.matmul(h_drop, W) + b
 
 
-def shifted(images, seed):
-    """The images [batch, 784], all moved by the same 0 or 1 pixel: writing has no fixed place.
+def shifted(images, most, seed):
+    """The images [batch, 784], all moved alike by up to `most` pixels: writing has no fixed place.
 
     A function of the seed alone. What leaves on one side comes in on the other: black margin.
     """
-    by = np.random.RandomState(seed).randint(-1, 2, size=2)
+    by = np.random.RandomState(seed).randint(-most, most + 1, size=2)
     return np.roll(images.reshape(-1, 28, 28), by, axis=(1, 2)).reshape(-1, 784)
 
 
 def main(argv=None):
     """Train and score; returns the test accuracy."""
-    args = command_line.parse(command_line.training_flags(
-        __file__, __doc__, epochs=4, batch_size=128, learning_rate=3e-3, precision='auto'), argv)
+    parser = command_line.training_flags(
+        __file__, __doc__, epochs=4, batch_size=128, learning_rate=3e-3, precision='auto')
+    parser.add_argument('--schedule', choices=['one-cycle', 'constant'], default='one-cycle',
+                        help='of the learning rate (default %(default)s)')
+    parser.add_argument('--label-smoothing', type=command_line.share, default=0.1, metavar='SHARE',
+                        help='of certainty that is not asked for (default %(default)s)')
+    parser.add_argument('--shift', type=command_line.count, default=1, metavar='PIXELS',
+                        help='move minibatches by so many at most (default %(default)s)')
+    parser.add_argument('--initial-stddev', type=command_line.spread, nargs=4,
+                        metavar=('CONV1', 'CONV2', 'FC1', 'FC2'),
+                        help="start from truncated normal weights (default: He's)")
+    parser.add_argument('--initial-bias', type=command_line.spread, default=0.0, metavar='B',
+                        help='start biases from this (default 0)')
+    args = command_line.parse(parser, argv)
     mnist = input_data.load(args)
 
     tf.reset_default_graph()
@@ -64,23 +81,25 @@ def main(argv=None):
     x = tf.placeholder(tf.float32, [None, 784], name='x')  # an image a row
     y = tf.placeholder(tf.int64, [None], name='y')  # the digit in it
     drop_rate = tf.placeholder_with_default(0.0, [], name='drop_rate')
-    logits = inference(x, drop_rate)
+    logits = inference(x, drop_rate, args.initial_stddev, args.initial_bias)
 
-    # Label smoothing (Szegedy et al., 2016): the goal is to be 91 % sure, not 100 %.
-    loss = tf.losses.softmax_cross_entropy(tf.one_hot(y, 10), logits, label_smoothing=0.1)
+    # Label smoothing of 0.1 (Szegedy et al., 2016): the goal is to be 91 % sure, not 100 %.
+    loss = tf.losses.softmax_cross_entropy(tf.one_hot(y, 10), logits,
+                                           label_smoothing=args.label_smoothing)
     step = tf.train.get_or_create_global_step()
     # One cycle (Smith, 2018): up to the learning rate in a quarter of the run, then down to zero.
     done = tf.cast(step, tf.float32) / runs.total_steps(args, mnist.train.num_examples)
-    learning_rate = args.learning_rate * tf.minimum(done / 0.25, (1.0 - done) / 0.75)
+    cycle = tf.minimum(done / 0.25, (1.0 - done) / 0.75)
+    learning_rate = args.learning_rate * (cycle if args.schedule == 'one-cycle' else 1.0)
     train_step = tf.train.AdamOptimizer(learning_rate).minimize(loss, step)
     accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), y), tf.float32))
 
     def score(images, labels):
-        return run.session.run(accuracy, {x: images, y: labels})
+        return run.session.run([loss, accuracy], {x: images, y: labels})
 
     with runs.Run(args, mnist, score) as run:
         for images, labels in run.batches():
-            moved = shifted(images, [args.seed, run.step])
+            moved = shifted(images, args.shift, [args.seed, run.step])
             _, run.loss = run.session.run([train_step, loss],
                                           {x: moved, y: labels, drop_rate: 0.5})
         return run.finish()

@@ -8,6 +8,7 @@ data/8-dark-canvas.png   8   95.42%   (then 7: 0.62%)
 import argparse
 import glob
 import importlib
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -17,7 +18,8 @@ import numpy as np
 from digits import checkpoints, command_line, input_data, picture, records
 from digits.errors import UserError
 
-SCRIPTS = ('mnist_cnn', 'mnist_softmax', 'mnist_numpy_sigmoid')  # that make checkpoints, best first
+# That make checkpoints, best first.
+SCRIPTS = ('mnist_cnn', 'mnist_cnn_3x3', 'mnist_softmax', 'mnist_numpy_sigmoid')
 
 
 def newest_run() -> Path:
@@ -35,7 +37,8 @@ def restore(folder: Path):
     The graph is built by the script that run.json names, one of SCRIPTS; the folder gives numbers
     only. Raises UserError if there is no such run, or no checkpoint that fits its graph.
     """
-    script = records.read(folder)['script']
+    record = records.read(folder)
+    script = record['script']
     if script not in SCRIPTS:
         raise UserError(f'{folder}: its run.json names {script!r}, which is none of our scripts')
     lesson = importlib.import_module(script)
@@ -44,7 +47,10 @@ def restore(folder: Path):
     from digits.tensorflow_v1 import open_session, tf  # weights.npz is read without it
     with tf.Graph().as_default():
         x = tf.placeholder(tf.float32, [None, 784], name='x')
-        probabilities = tf.nn.softmax(lesson.inference(x))
+        # Flags that change the graph, not only how it was trained.
+        shape = {flag: bool(record['flags'].get(flag)) for flag in ('deep', 'raw_pixels')
+                 if flag in inspect.signature(lesson.inference).parameters}
+        probabilities = tf.nn.softmax(lesson.inference(x, **shape))
         session, _ = open_session(precision='float32')
         checkpoints.SaverCheckpoints(folder, session).restore()
     return lambda images: np.concatenate([
@@ -101,7 +107,7 @@ def main(argv=None):
 
     labels, mistakes = None, []
     if args.random:
-        args.seed, args.quiet = 0, False
+        args.seed, args.quiet, args.validation_size = 0, False, 0
         test = input_data.load(args, dtype=np.uint8).test
         index = np.random.RandomState().randint(test.num_examples)
         names, labels = [f'test image {index}'], [int(test.labels[index])]

@@ -8,7 +8,8 @@ from pathlib import Path
 from digits import records
 from digits.errors import UserError
 
-MAY_DIFFER = {'run_dir', 'resume', 'quiet', 'data_dir', 'device'}  # between a run and its resume
+# Between a run and its resume, or between two runs of one recipe.
+MAY_DIFFER = {'run_dir', 'resume', 'quiet', 'data_dir', 'device', 'plots'}
 
 
 def whole(text: str) -> int:
@@ -23,6 +24,26 @@ def seed(text: str) -> int:
     if not text.isdecimal() or int(text) >= 2 ** 31 - 1:
         raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 0 to {2 ** 31 - 2}')
     return int(text)
+
+
+def count(text: str) -> int:
+    """argparse type: a whole number from 0 up."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 0 up')
+    return int(text)
+
+
+def share(text: str) -> float:
+    """argparse type: a number from 0 up to, but not, 1."""
+    value = spread(text)
+    if value >= 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is not below 1')
+    return value
+
+
+def spread(text: str) -> float:
+    """argparse type: a finite number from 0 up."""
+    return 0.0 if text in ('0', '0.0') else rate(text)
 
 
 def rate(text: str) -> float:
@@ -47,7 +68,8 @@ def data_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def training_flags(script: str, doc: str, *, steps=None, epochs=None, batch_size=None,
-                   learning_rate=None, precision='float32') -> argparse.ArgumentParser:
+                   learning_rate=None, precision='float32',
+                   loss_every=None) -> argparse.ArgumentParser:
     """The parser of a training script; the keywords are that script's defaults.
 
     script: its __file__; doc: its __doc__. steps and epochs exclude each other. A script without
@@ -64,6 +86,13 @@ def training_flags(script: str, doc: str, *, steps=None, epochs=None, batch_size
     if batch_size:
         parser.add_argument('--batch-size', type=whole, default=batch_size, metavar='N',
                             help='images a step' + _default(batch_size))
+        parser.add_argument('--validation-size', type=count, default=5000, metavar='N',
+                            help='training images to watch instead of learning from (default 5000)')
+        parser.add_argument('--loss-every', type=whole, default=loss_every, metavar='N',
+                            help="print every N-th epoch's average loss" + _default(loss_every))
+        parser.add_argument('--score-test-every', type=whole, metavar='N',
+                            help='print loss and accuracy of the test set every N steps: how the '
+                            'first tutorials watched training')
     parser.add_argument('--learning-rate', type=rate, default=learning_rate, metavar='RATE',
                         help='size of the steps' + _default(learning_rate))
     parser.add_argument('--seed', type=seed, default=0, metavar='N',
@@ -93,6 +122,7 @@ def parse(parser: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
     for flag, other in (('epochs', 'steps'), ('steps', 'epochs')):
         if flag in given:  # the other one's default does not count then
             setattr(args, other, None)
+    args.recipe = _recipe(parser, args)
     if not args.resume:
         return args
     folder = Path(args.run_dir) if args.run_dir else records.newest_unfinished(args.script)
@@ -112,6 +142,20 @@ def parse(parser: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
     if 'precision' in kept:  # and choose otherwise on another machine
         args.precision = record['precision']
     return args
+
+
+def _recipe(parser, args):
+    """The flags that shape a run and are not at their defaults, in the order of --help."""
+    words = []
+    for action in parser._actions:
+        value = getattr(args, action.dest, None)
+        if action.dest in MAY_DIFFER | {'seed', 'dataset'} or value in (None, action.default):
+            continue
+        words.append(action.option_strings[0])
+        if value is not True:
+            words.extend(f'{number:g}' if isinstance(number, float) else str(number)
+                         for number in (value if isinstance(value, list) else [value]))
+    return ' '.join(words)
 
 
 def _given(parser, argv):

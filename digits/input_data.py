@@ -186,8 +186,9 @@ def read_data_sets(train_dir, fake_data=False, one_hot=False, dtype=np.float32, 
     return _split(idx.read_folder(folder), one_hot, validation_size, _random_state(seed), **options)
 
 
-def load(args, dtype=np.float32, validation_size=5000):
-    """The Datasets that a lesson's flags ask for: args.dataset, .data_dir, .seed and .quiet.
+def load(args, dtype=np.float32):
+    """The Datasets that a lesson's flags ask for: args.dataset, .data_dir, .validation_size, .seed
+    and .quiet.
 
     'mnist': the files in data_dir, downloaded if they are not there. 'strokes': the embedded digits
     made from pen strokes. 'auto': MNIST if it can be had, else strokes, after a notice.
@@ -211,7 +212,7 @@ def load(args, dtype=np.float32, validation_size=5000):
     if arrays[0].shape[1:] != (28, 28, 1):
         raise UserError(f'{folder}: images of {arrays[0].shape[1]} x {arrays[0].shape[2]} pixels; '
                         'these scripts read 28 x 28')
-    datasets = _split(arrays, False, validation_size, np.random.RandomState(args.seed),
+    datasets = _split(arrays, False, args.validation_size, np.random.RandomState(args.seed),
                       dtype=dtype, reshape=True)
     datasets.name = name
     datasets.seconds = time.perf_counter() - started

@@ -12,27 +12,39 @@ from digits.errors import UserError
 HOME = Path(__file__).resolve().parent.parent  # data/ and runs/ lie beside the scripts
 ROOT = HOME / 'runs'
 
+# What a run.json must have to be one; `new` says what each means.
+FIELDS = {'script': str, 'status': str, 'recipe': str, 'flags': dict, 'dataset': str, 'seed': int,
+          'steps': int, 'of_steps': int, 'parameters': (int, type(None)), 'precision': str,
+          'test_accuracy': (float, type(None)), 'training_accuracy': (float, type(None)),
+          'seconds': dict, 'versions': dict, 'processor': str, 'epoch_losses': dict}
+
 
 def new(args, dataset: str, steps: int) -> dict:
     """The record of a run that begins. Seconds add up over its interruptions.
 
     `steps` counts the steps done, `of_steps` those to do; accuracies are in [0, 1], None until
     they are known; `best` is the best look at the validation set, `images_per_second` the speed of
-    training alone.
+    training alone. `recipe` is the flags that shape the run, as one would type them, without those
+    at their defaults. `epoch_losses` has, for the step of each checkpoint, the sum of losses since
+    its epoch began, for the average that --loss-every prints.
     """
     return {
         'script': args.script,
         'status': 'running',  # or 'interrupted', 'diverged', 'finished'; if killed, still 'running'
         'started': datetime.datetime.now().isoformat(timespec='seconds'),
-        'flags': {name: value for name, value in vars(args).items() if name != 'script'},
+        'recipe': args.recipe,
+        'flags': {name: value for name, value in vars(args).items()
+                  if name not in ('script', 'recipe')},
         'dataset': dataset,
         'seed': args.seed,
         'steps': 0,
         'of_steps': steps,
         'parameters': None,
+        'training_accuracy': None,
         'validation_accuracy': None,
         'test_accuracy': None,
         'best': None,
+        'epoch_losses': {},
         'seconds': {'import': 0.0, 'data': 0.0, 'training': 0.0, 'whole': 0.0},
         'images_per_second': None,
         'precision': 'float32',
@@ -58,8 +70,11 @@ def read(folder) -> dict:
         raise UserError(f'{folder} is not the folder of a run: it has no run.json') from None
     except (OSError, ValueError) as error:
         raise UserError(f'{path}: damaged ({error})') from error
-    if not isinstance(record, dict) or not {'script', 'status', 'flags', 'dataset'} <= set(record):
-        raise UserError(f'{path}: not the record of a run')
+    if not isinstance(record, dict):
+        record = {}
+    for name, kind in FIELDS.items():
+        if not isinstance(record.get(name), kind):
+            raise UserError(f'{path}: not the record of a run ({name} is missing or wrong)')
     return record
 
 
@@ -72,9 +87,14 @@ def new_folder(args) -> Path:
                             'name another folder')
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-    name = f'{datetime.datetime.now():%Y%m%d-%H%M%S}-seed{args.seed}'
+    return timed_folder(ROOT, args.script, args.seed)
+
+
+def timed_folder(root: Path, script: str, seed: int) -> Path:
+    """Make root/SCRIPT/TIME-seedN, for a new run."""
+    name = f'{datetime.datetime.now():%Y%m%d-%H%M%S}-seed{seed}'
     for suffix in ('', *(f'-{number}' for number in range(2, 100))):
-        folder = ROOT / args.script / (name + suffix)
+        folder = root / script / (name + suffix)
         try:
             folder.mkdir(parents=True)
             return folder

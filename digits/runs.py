@@ -41,24 +41,27 @@ class Run:
     """The steps of a training run, with everything around them.
 
     args: a training script's flags. data: Datasets to train on, watch and score.
-    score: (images, labels) -> the accuracy over these images, in [0, 1].
+    score: (images, labels) -> loss and accuracy (in [0, 1]), both the mean over these images.
     arrays: what a run without TensorFlow trains, by name; otherwise it is the default graph's
-    variables, in `session`. `step` counts the steps done; the script sets `loss` in every one.
+    variables, in `session`. steps: how many, if they are not minibatches.
+    `step` counts the steps done; the script sets `loss` in every one, and `training_accuracy` if it
+    knows that of all training images.
     """
 
-    def __init__(self, args, data, score, arrays=None):
+    def __init__(self, args, data, score, arrays=None, steps=None):
         self.args, self.data, self.loss = args, data, math.nan
+        self.training_accuracy = None
         self.session = None
         self._score, self._arrays = score, arrays
         self.step = self._saved_step = 0
         self._looked_step = None
-        if getattr(args, 'batch_size', None):
-            self.steps = total_steps(args, data.train.num_examples)
-            epoch = math.ceil(data.train.num_examples / args.batch_size)
-        else:
-            self.steps, epoch = args.steps or args.epochs, math.inf
-        # Between two looks at the validation set: an epoch, or a fifth of a short run.
+        self.steps = steps or total_steps(args, data.train.num_examples)
+        epoch = math.inf if steps else math.ceil(data.train.num_examples / args.batch_size)
+        # Between two looks at the validation set: an epoch, or a fifth of a short run, or of a long
+        # run as many epochs as make twenty looks.
         self._every = min(epoch, math.ceil(self.steps / 5))
+        self._every *= math.ceil(self.steps / 20 / self._every)
+        self._epoch_loss = 0.0  # summed over the steps of the epoch that has begun
         self._signal = None
 
     def __enter__(self):
@@ -78,6 +81,7 @@ class Run:
             self.record['parameters'] = sum(array.size for array in self._arrays.values())
         if self.args.resume and self._checkpoints.steps():
             self.step = self._saved_step = self._checkpoints.restore()
+            self._epoch_loss = self.record['epoch_losses'].get(str(self.step), 0.0)
         self._open_events()
         self._seconds_before = dict(self.record['seconds'])
         self._training_seconds = self._seconds_before['training']
@@ -139,6 +143,8 @@ class Run:
         checkpoint. Raises UserError (status 1) once the loss is not finite, SystemExit (128 + the
         signal's number) after Ctrl-C or SIGTERM, when the step is done.
         """
+        if getattr(self.args, 'loss_every', None):
+            self.print('epoch  loss')
         with tqdm(total=self.steps, initial=self.step, unit=' steps', leave=False,
                   disable=self.args.quiet or None) as bar:
             while self.step < self.steps:
@@ -154,6 +160,7 @@ class Run:
                         1)
                 bar.set_postfix_str(self._watched(), refresh=False)
                 bar.update()
+                self._print_rows()
                 if self.step % self._every == 0 or self.step == self.steps:
                     self._look(plain=bar.disable and not self.args.quiet)
                 if self._signal:
@@ -164,6 +171,22 @@ class Run:
         """Print a line on stdout, above the progress bar if there is one."""
         tqdm.write(text)
 
+    def _print_rows(self):
+        """What --loss-every and --score-test-every ask for, as the first tutorials printed it."""
+        if getattr(self.args, 'loss_every', None):
+            self._epoch_loss += float(self.loss)
+            count, size = self.data.train.num_examples, self.args.batch_size
+            epoch, before = self.step * size // count, (self.step - 1) * size // count
+            if epoch > before:
+                if epoch % self.args.loss_every == 0:
+                    steps = self.step - math.ceil(before * count / size)
+                    self.print(f'{epoch:5}  {self._epoch_loss / steps:.6f}')
+                self._epoch_loss = 0.0
+        every = getattr(self.args, 'score_test_every', None)
+        if every and self.step % every == 0:
+            loss, accuracy = self.score(self.data.test)
+            self.print(f'Step: {self.step}, Loss: {loss:.6f}, Accuracy: {accuracy:.6f}')
+
     def _watched(self):
         accuracy = self.record['validation_accuracy']
         text = f'loss {self.loss:.4f}'
@@ -173,7 +196,8 @@ class Run:
         """Score the validation set, note it, save; say so in a plain line if there is no bar."""
         scalars = {'loss': float(self.loss)}
         if self.data.validation.num_examples:
-            accuracy = scalars['accuracy'] = self.score(self.data.validation)
+            _, accuracy = self.score(self.data.validation)
+            scalars['accuracy'] = accuracy
             self.record['validation_accuracy'] = round(accuracy, 4)
             if accuracy > (self.record['best'] or {'validation_accuracy': -1})[
                     'validation_accuracy']:
@@ -193,19 +217,26 @@ class Run:
 
     def _save(self):
         """Write a checkpoint and the record; of the checkpoints keep the last two and the best."""
+        # The record goes first: whichever checkpoint a crash leaves, what belongs to it is known.
+        self.record['epoch_losses'][str(self.step)] = self._epoch_loss
+        self._write_record('running')
         self._checkpoints.save(self.step)
         self._saved_step = self.step
         best = (self.record['best'] or {'step': None})['step']
         for step in self._checkpoints.steps()[:-2]:
             if step != best:
                 self._checkpoints.remove(step)
+        kept = set(map(str, self._checkpoints.steps()))
+        self.record['epoch_losses'] = {
+            step: loss for step, loss in self.record['epoch_losses'].items() if step in kept}
         self._write_record('running')
 
-    def score(self, dataset) -> float:
-        """Accuracy over a whole data set, 1,000 images at a time, so that memory stays small."""
-        hits = sum(self._score(images, labels) * len(images)
+    def score(self, dataset) -> tuple:
+        """Loss and accuracy over a whole data set, 1,000 images at a time: memory stays small."""
+        sums = sum(np.multiply(self._score(images, labels), len(images))
                    for images, labels in dataset.in_order(1000))
-        return float(hits / dataset.num_examples)
+        loss, accuracy = sums / dataset.num_examples
+        return float(loss), float(accuracy)
 
     def finish(self) -> float:
         """Score the test set, print the results, complete run.json; returns the test accuracy."""
@@ -214,11 +245,16 @@ class Run:
         if self.record['validation_accuracy'] is not None:
             print(f'validation accuracy: {self.record["validation_accuracy"]:.4f}'
                   f'{self.data.label}')
-        accuracy = self.score(self.data.test)
+        elif self.session is not None:  # no validation set: trained on everything
+            _, self.training_accuracy = self.score(self.data.train)
+            print(f'training accuracy: {self.training_accuracy:.4f}{self.data.label}')
+        _, accuracy = self.score(self.data.test)
         self.record['test_accuracy'] = round(accuracy, 4)
         self._write_record('finished')
         if not self.args.quiet:
-            print(f'kept in {_from_here(self.folder)}', file=sys.stderr)
+            seconds = self.record['seconds']
+            print(f'{seconds["training"]:.1f} s of training, {seconds["whole"]:.1f} s in all; '
+                  f'kept in {_from_here(self.folder)}', file=sys.stderr)
         print(f'test accuracy: {accuracy:.4f}{self.data.label}')
         return accuracy
 
@@ -246,5 +282,7 @@ class Run:
         images = self.step * getattr(self.args, 'batch_size', self.data.train.num_examples)
         if self._training_seconds:
             self.record['images_per_second'] = round(images / self._training_seconds)
+        if self.training_accuracy is not None:
+            self.record['training_accuracy'] = round(float(self.training_accuracy), 4)
         self.record.update(status=status, steps=self.step)
         records.write(self.folder, self.record)

@@ -255,7 +255,8 @@ def test_strokes_are_kept_for_the_next_time_and_never_half(tmp_path, monkeypatch
         return (random.randint(0, 256, (count, 28, 28)).astype('u1'),
                 random.randint(0, 10, count).astype('u1'))
     monkeypatch.setattr(input_data.strokes, 'make', few)
-    args = Namespace(data_dir=str(tmp_path), dataset='strokes', seed=3, quiet=True)
+    args = Namespace(data_dir=str(tmp_path), dataset='strokes', seed=3, quiet=True,
+                     validation_size=5000)
     drawn, kept = input_data.load(args), input_data.load(args)
     assert calls == [70000]
     assert drawn.name == kept.name == 'strokes'
@@ -268,7 +269,7 @@ def test_strokes_are_kept_for_the_next_time_and_never_half(tmp_path, monkeypatch
 
 @pytest.mark.mnist
 def test_the_official_files(mnist_dir):
-    mnist = input_data.load(Namespace(data_dir=str(mnist_dir), dataset='mnist', seed=0,
+    mnist = input_data.load(Namespace(data_dir=str(mnist_dir), dataset='mnist', seed=0, validation_size=5000,
                                       quiet=True))
     assert (mnist.name, mnist.label) == ('MNIST', '')
     assert [data.num_examples for data in mnist] == [55000, 5000, 10000]

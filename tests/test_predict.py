@@ -1,4 +1,4 @@
-"""predict.py on real checkpoints of the three scripts, trained for a few seconds each."""
+"""predict.py on real checkpoints of all scripts, trained for a few seconds each."""
 import json
 import re
 import shutil
@@ -13,22 +13,28 @@ from digits.tensorflow_v1 import tf
 
 PICTURES = sorted(path for path in (records.HOME / 'data').iterdir()
                   if path.suffix in ('.png', '.jpg', '.gif'))
-STEPS = {'mnist_softmax': '300', 'mnist_cnn': '60', 'mnist_numpy_sigmoid': '60'}
+RUNS = {  # name: the script and its flags; some change the graph that predict must build
+    'mnist_softmax': ('mnist_softmax', '--steps', '300'),
+    'raw pixels': ('mnist_softmax', '--steps', '300', '--raw-pixels', '--learning-rate', '1e-4'),
+    'mnist_cnn': ('mnist_cnn', '--steps', '60'),
+    'mnist_cnn_3x3': ('mnist_cnn_3x3', '--steps', '120'),
+    'deep': ('mnist_cnn_3x3', '--deep', '--steps', '160'),
+    'mnist_numpy_sigmoid': ('mnist_numpy_sigmoid', '--steps', '60'),
+}
 
 
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory, small_dir):
-    """The run folders of the three scripts, by script."""
+    """The run folders, by the names of RUNS."""
     folders = {}
-    for name, steps in STEPS.items():
-        folders[name] = tmp_path_factory.mktemp(name) / 'run'
-        lesson = __import__(name)
-        lesson.main(['--steps', steps, '--data-dir', str(small_dir), '--quiet',
-                     '--run-dir', str(folders[name])])
+    for name, (lesson, *flags) in RUNS.items():
+        folders[name] = tmp_path_factory.mktemp('trained') / 'run'
+        __import__(lesson).main([*flags, '--data-dir', str(small_dir), '--quiet',
+                                 '--run-dir', str(folders[name])])
     return folders
 
 
-@pytest.mark.parametrize('name', STEPS)
+@pytest.mark.parametrize('name', RUNS)
 def test_restored_scores_what_the_run_scored(trained, small_dir, name):
     """The accuracy in run.json comes out again from predict's own graph and weights."""
     images, labels = idx.read_folder(small_dir)[2:]
@@ -40,7 +46,7 @@ def test_restored_scores_what_the_run_scored(trained, small_dir, name):
     assert accuracy > 0.6
 
 
-@pytest.mark.parametrize('name', STEPS)
+@pytest.mark.parametrize('name', ['mnist_softmax', 'mnist_cnn', 'mnist_numpy_sigmoid'])
 def test_a_line_for_each_picture_and_the_same_as_json(script, trained, name):
     lines = script('predict.py', '--run-dir', trained[name], *PICTURES).stdout.splitlines()
     result = script('predict.py', '--run-dir', trained[name], '--json', *PICTURES)

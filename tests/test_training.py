@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import mnist_cnn
+import mnist_cnn_3x3
 import mnist_numpy_sigmoid
 import mnist_softmax
 from digits import checkpoints, records
@@ -22,7 +23,8 @@ SIGKILL = getattr(signal, 'SIGKILL', None)  # not on Windows
 SHORT = {  # enough steps to meet an epoch's end (1,000 training images), and to be quick
     'mnist_softmax.py': ['--steps', '60', '--batch-size', '50'],
     'mnist_cnn.py': ['--steps', '30', '--batch-size', '40'],
-    'mnist_numpy_sigmoid.py': ['--epochs', '12', '--stop-over', '1'],
+    'mnist_cnn_3x3.py': ['--steps', '30', '--batch-size', '40'],
+    'mnist_numpy_sigmoid.py': ['--epochs', '12'],
 }
 
 
@@ -62,7 +64,8 @@ def test_output_record_and_repetition(script, name, tmp_path):
     assert record['test_accuracy'] == float(accuracy.group(1))
     assert record['dataset'] == 'small'
     assert record['steps'] == record['of_steps'] == int(SHORT[name][1])
-    assert record['parameters'] == (3274634 if name == 'mnist_cnn.py' else 7850)
+    assert record['parameters'] == {'mnist_cnn.py': 3274634, 'mnist_cnn_3x3.py': 50090}.get(
+        name, 7850)
     assert record['versions']['python'] == '.'.join(map(str, sys.version_info[:3]))
     assert record['versions']['numpy'] == np.__version__
     with_tensorflow = name != 'mnist_numpy_sigmoid.py'
@@ -96,9 +99,10 @@ def wait_for_checkpoint(folder, process):
 
 
 LONG = {  # long enough to be hit in the middle
-    'mnist_softmax.py': ['--steps', '3000', '--batch-size', '70'],
+    'mnist_softmax.py': ['--steps', '3000', '--batch-size', '70', '--loss-every', '1'],
     'mnist_cnn.py': ['--steps', '50', '--batch-size', '70'],
-    'mnist_numpy_sigmoid.py': ['--epochs', '200', '--stop-over', '1'],
+    'mnist_cnn_3x3.py': ['--deep', '--steps', '150', '--batch-size', '70'],
+    'mnist_numpy_sigmoid.py': ['--epochs', '200'],
 }
 
 
@@ -120,7 +124,8 @@ def uninterrupted(small_dir, tmp_path_factory):
 @pytest.mark.parametrize(('name', 'blow'), [
     ('mnist_softmax.py', signal.SIGINT), ('mnist_softmax.py', signal.SIGTERM),
     ('mnist_softmax.py', SIGKILL), ('mnist_cnn.py', signal.SIGTERM),
-    ('mnist_cnn.py', SIGKILL), ('mnist_numpy_sigmoid.py', signal.SIGINT),
+    ('mnist_cnn.py', SIGKILL), ('mnist_cnn_3x3.py', SIGKILL),
+    ('mnist_numpy_sigmoid.py', signal.SIGINT),
     ('mnist_numpy_sigmoid.py', SIGKILL),
 ])
 def test_an_interrupted_run_goes_on_to_the_same_numbers(script, small_dir, tmp_path, name, blow,
@@ -145,6 +150,7 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(script, small_dir, tmp_p
     assert 'going on after step' in resumed.stderr
     straight, output = uninterrupted(name)
     assert resumed.stdout.splitlines()[-1] == output.splitlines()[-1]
+    assert set(resumed.stdout.splitlines()) <= set(output.splitlines())  # average losses, too
     assert_same_weights(folder, straight)
     assert records.read(folder)['status'] == 'finished'
 
@@ -200,7 +206,7 @@ def test_a_wrong_flag_is_a_usage_error(capsys, flags, words):
     assert words in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('lesson', [mnist_softmax, mnist_cnn, mnist_numpy_sigmoid])
+@pytest.mark.parametrize('lesson', [mnist_softmax, mnist_cnn, mnist_cnn_3x3, mnist_numpy_sigmoid])
 @pytest.mark.parametrize(('flag', 'left_out'), [('--epochs', 'steps'), ('--steps', 'epochs')])
 def test_epochs_and_steps_each_replace_the_other_s_default(lesson, flag, left_out, monkeypatch):
     class Parsed(Exception):
@@ -307,10 +313,12 @@ def test_numpy_gradients_are_those_of_finite_differences():
         assert db[column] / 10 == pytest.approx(slope, rel=1e-4)
 
 
-@pytest.mark.parametrize(('lesson', 'parameters'), [(mnist_softmax, 7850), (mnist_cnn, 3274634)])
-def test_inference_gives_ten_logits_and_has_its_parameters(lesson, parameters):
+@pytest.mark.parametrize(('lesson', 'flags', 'parameters'), [
+    (mnist_softmax, {}, 7850), (mnist_cnn, {}, 3274634), (mnist_cnn_3x3, {}, 50090),
+    (mnist_cnn_3x3, {'deep': True}, 1379333)])
+def test_inference_gives_ten_logits_and_has_its_parameters(lesson, flags, parameters):
     with tf.Graph().as_default():
-        logits = lesson.inference(tf.placeholder(tf.float32, [None, 784]))
+        logits = lesson.inference(tf.placeholder(tf.float32, [None, 784]), **flags)
         assert logits.shape.as_list() == [None, 10]
         assert sum(int(np.prod(variable.shape.as_list()))
                    for variable in tf.trainable_variables()) == parameters
