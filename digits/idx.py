@@ -19,7 +19,8 @@ NAMES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
 IMAGES_MAGIC = 2051
 LABELS_MAGIC = 2049
-LARGEST = 2 ** 30  # bytes of pixels that a file may promise: 1.3 million images of 28 x 28
+LARGEST = 2 ** 30  # bytes that may be read into memory: 1.3 million images of 28 x 28
+MAPPED = 2 ** 27  # plain image files above this stay on the disk
 REMEDY = 'delete it to get it anew'
 
 
@@ -38,10 +39,47 @@ def find(folder: Path, name: str):
     return prefixed[0] if prefixed else None
 
 
+class ImagesOnDisk:
+    """uint8 images in a plain file, read when rows are asked for: memory stays what the rows need.
+
+    A slice is another window on the file; an array of indices, or np.asarray, gives the values.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, path: Path, offset: int, shape):
+        self._path, self._offset, self.shape = path, offset, tuple(shape)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        if isinstance(rows, slice):
+            start, stop, step = rows.indices(len(self))
+            assert step == 1
+            row_bytes = int(np.prod(self.shape[1:]))
+            return ImagesOnDisk(self._path, self._offset + start * row_bytes,
+                                (max(stop - start, 0), *self.shape[1:]))
+        return self._map()[rows]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self._map(), dtype or self.dtype)
+
+    def reshape(self, *shape):
+        """The same images in rows of another shape."""
+        return ImagesOnDisk(self._path, self._offset, shape)
+
+    def _map(self):  # for one access: what stays mapped counts as this process's memory
+        if not len(self):
+            return np.zeros(self.shape, np.uint8)
+        return np.memmap(str(self._path), np.uint8, 'r', self._offset, self.shape)
+
+
 def read_folder(folder: Path) -> list:
     """The four arrays in `folder`, in the order of NAMES.
 
-    Images are uint8 [count, rows, columns, 1], labels uint8 [count], 0 to 9.
+    Images are uint8 [count, rows, columns, 1], labels uint8 [count], 0 to 9. Images of a plain file
+    over 128 MB are ImagesOnDisk.
     Raises UserError naming what is missing, damaged or does not belong together.
     """
     arrays = []
@@ -59,7 +97,8 @@ def read_folder(folder: Path) -> list:
 
 def read_images(path: Path) -> np.ndarray:
     """uint8 [count, rows, columns, 1] of an image file; UserError if it is none."""
-    return _read(path, IMAGES_MAGIC)[..., np.newaxis]
+    images = _read(path, IMAGES_MAGIC)
+    return images.reshape(*images.shape, 1)
 
 
 def read_labels(path: Path) -> np.ndarray:
@@ -84,9 +123,14 @@ def _read(path, magic):
     header_bytes = 4 + 4 * (magic & 0xff)
     try:
         stored_bytes = path.stat().st_size
-        if stored_bytes > LARGEST + header_bytes:
-            raise UserError(f'{path}: {stored_bytes} bytes are too many for images of digits')
-        stored = path.read_bytes()
+        with open(path, 'rb') as file:
+            stored = file.read(header_bytes)
+            plain = not (stored[:2] == b'\x1f\x8b' or stored.lstrip()[:1] == b'<')
+            if plain and magic == IMAGES_MAGIC and stored_bytes > MAPPED:
+                return _map(path, stored, stored_bytes, header_bytes)
+            if stored_bytes > LARGEST + header_bytes:
+                raise UserError(f'{path}: {stored_bytes} bytes are too many for images of digits')
+            stored += file.read()
     except OSError as error:
         raise UserError(f'{path}: {error.strerror}') from error
     if stored.lstrip()[:1] == b'<':
@@ -104,15 +148,25 @@ def _read(path, magic):
             values, ended, trailing = stored[header_bytes:], True, b''
     except zlib.error as error:
         raise UserError(f'{path}: its gzip data are damaged ({error}); {REMEDY}') from error
-    if len(values) > size or trailing:
-        raise UserError(f'{path}: goes on after the {size} bytes that its header promises; '
-                        f'{REMEDY}')
-    if len(values) < size or not ended:
-        raise UserError(f'{path}: cut short, {len(values)} of {size} bytes; {REMEDY}')
+    _check_size(path, len(values), size, whole=ended, trailing=trailing)
     return np.frombuffer(values, np.uint8).reshape(shape)
 
 
-def _parse_header(path, header, header_bytes, magic):
+def _map(path, header, stored_bytes, header_bytes):
+    shape, size = _parse_header(path, header, header_bytes, IMAGES_MAGIC, largest=float('inf'))
+    _check_size(path, stored_bytes - header_bytes, size)
+    return ImagesOnDisk(path, header_bytes, shape)
+
+
+def _check_size(path, found, promised, whole=True, trailing=b''):
+    if found > promised or trailing:
+        raise UserError(f'{path}: goes on after the {promised} bytes that its header promises; '
+                        f'{REMEDY}')
+    if found < promised or not whole:
+        raise UserError(f'{path}: cut short, {found} of {promised} bytes; {REMEDY}')
+
+
+def _parse_header(path, header, header_bytes, magic, largest=LARGEST):
     """(shape, product of the shape) of a header that is whole and as expected."""
     if len(header) < header_bytes:
         raise UserError(f'{path}: cut short in its header; {REMEDY}')
@@ -124,6 +178,6 @@ def _parse_header(path, header, header_bytes, magic):
     size = 1
     for length in shape:
         size *= length
-    if size > LARGEST:
-        raise UserError(f'{path}: its header promises {size} bytes, more than {LARGEST}')
+    if size > largest:
+        raise UserError(f'{path}: its header promises {size} bytes, more than {largest}')
     return shape, size

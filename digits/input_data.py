@@ -45,7 +45,8 @@ class DataSet:
 
     images: uint8 [num_examples, rows, columns, 1]; labels: [num_examples] or one-hot.
     dtype: float32 gives pixels in [0, 1], uint8 leaves them in [0, 255].
-    seed: an int, None for another order each time, or a RandomState to share.
+    seed: an int or None, for NumPy's global stream as the classic module seeded it, or a stream to
+    share: a RandomState.
     fake_data: every batch is ones, labelled 0 (one-hot if `one_hot`), as the classic module does.
     """
 
@@ -54,7 +55,7 @@ class DataSet:
         self._dtype = np.dtype(getattr(dtype, 'as_numpy_dtype', dtype))  # tf.float32 has that
         if self._dtype not in (np.dtype(np.uint8), np.dtype(np.float32)):
             raise TypeError(f'Invalid image dtype {dtype!r}, expected uint8 or float32')
-        self._random = seed if isinstance(seed, np.random.RandomState) else _random_state(seed)
+        self._random = seed if hasattr(seed, 'shuffle') else _classic_stream(seed)
         self._first_state = self._random.get_state()
         self.one_hot = one_hot
         if fake_data:
@@ -80,7 +81,7 @@ class DataSet:
         """All images in today's order: [num_examples, 784] (or rows, columns, 1), made if asked."""
         if self._images is None:
             ordered = self._pixels if self._order is None else self._pixels[self._order]
-            self._images = self._scaled(ordered)
+            self._images = self._scaled(np.asarray(ordered))
         return self._images
 
     @property
@@ -148,7 +149,7 @@ class DataSet:
 
     def _rows(self, start, end):
         rows = slice(start, end) if self._order is None else self._order[start:end]
-        return self._scaled(self._pixels[rows]), self._targets[rows]
+        return self._scaled(np.asarray(self._pixels[rows])), self._targets[rows]
 
     def _scaled(self, pixels):
         if self._dtype == np.uint8:
@@ -156,16 +157,19 @@ class DataSet:
         return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
 
 
-def _random_state(seed):
-    """The stream that the classic module's shuffles have for this seed.
+def _classic_stream(seed):
+    """NumPy's global stream, seeded as the classic module did, which shuffled with it.
 
-    It asked TensorFlow's get_seed: where a script has called tf.set_random_seed, that counts too.
+    So batches also follow a script's own np.random.seed, and its draws in between, as they did. The
+    classic module asked TensorFlow's get_seed: a script's tf.set_random_seed counts too.
     """
     tensorflow = sys.modules.get('tensorflow')
     if tensorflow:
         graph_seed, op_seed = tensorflow.compat.v1.get_seed(seed)
-        return np.random.RandomState(graph_seed if seed is None else op_seed)
-    return np.random.RandomState(None if seed is None else seed % (2 ** 31 - 1))
+        np.random.seed(graph_seed if seed is None else op_seed)
+    else:
+        np.random.seed(None if seed is None else seed % (2 ** 31 - 1))
+    return np.random
 
 
 def read_data_sets(train_dir, fake_data=False, one_hot=False, dtype=np.float32, reshape=True,
@@ -183,7 +187,8 @@ def read_data_sets(train_dir, fake_data=False, one_hot=False, dtype=np.float32, 
         return Datasets(*(DataSet([], [], True, one_hot, seed=seed, **options) for _ in range(3)))
     folder = Path(train_dir)
     _complete(folder, source_url)
-    return _split(idx.read_folder(folder), one_hot, validation_size, _random_state(seed), **options)
+    return _split(idx.read_folder(folder), one_hot, validation_size, _classic_stream(seed),
+                  **options)
 
 
 def load(args, dtype=np.float32):

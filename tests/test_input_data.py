@@ -7,6 +7,9 @@ import gzip
 import hashlib
 import itertools
 import json
+import os
+import subprocess
+import sys
 import zlib
 from argparse import Namespace
 from pathlib import Path
@@ -14,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digits import idx, input_data
+from digits import idx, input_data, records
 from digits.errors import UserError
 from digits.tensorflow_v1 import tf
 
@@ -97,14 +100,48 @@ def test_digests_are_the_classic_modules_own(folder):
 @pytest.mark.parametrize('graph_seed', [0, 777])
 def test_other_options_agree_with_the_classic_module(folder, dtype, reshape, graph_seed):
     """Also without a seed of its own, where tf.set_random_seed decides."""
+    def batches(module):
+        mnist = module.read_data_sets(str(folder), dtype=getattr(tf, dtype), reshape=reshape,
+                                      validation_size=0)
+        assert mnist.validation.num_examples == 0
+        return [array for _ in range(9) for array in mnist.train.next_batch(60)]
     tf.set_random_seed(graph_seed)
-    ours, theirs = (module.read_data_sets(str(folder), dtype=getattr(tf, dtype), reshape=reshape,
-                                          validation_size=0) for module in (input_data, classic))
+    for mine, original in zip(batches(input_data), batches(classic)):
+        assert mine.dtype == original.dtype
+        np.testing.assert_array_equal(mine, original)
+
+
+def draw_between(module, folder):
+    """What a script sees that uses np.random itself, as the classic module did."""
+    seen = []
+    mnist = module.read_data_sets(str(folder), seed=5, validation_size=11)
+    seen.append(np.random.rand(3))
+    mnist = module.read_data_sets(str(folder), validation_size=11)
+    np.random.seed(7)
     for _ in range(9):
-        for mine, original in zip(ours.train.next_batch(60), theirs.train.next_batch(60)):
-            assert mine.dtype == original.dtype
-            np.testing.assert_array_equal(mine, original)
-    assert ours.validation.num_examples == theirs.validation.num_examples == 0
+        seen += [*mnist.train.next_batch(60), np.random.rand(3)]  # noise for a denoiser, say
+    return seen
+
+
+def test_batches_follow_numpy_s_global_stream(folder):
+    """Against its definition: seeded with the seed, shuffled with from then on."""
+    seen = draw_between(input_data, folder)
+    random = np.random.RandomState(5)
+    np.testing.assert_array_equal(seen[0], random.rand(3))
+    random = np.random.RandomState(7)
+    order = np.arange(200)
+    random.shuffle(order)
+    labels = input_data.read_data_sets(str(folder), validation_size=11).train.labels
+    np.testing.assert_array_equal(seen[2], labels[order[:60]])
+    np.testing.assert_array_equal(seen[3], random.rand(3))
+    for mine, again in zip(seen, draw_between(input_data, folder)):
+        np.testing.assert_array_equal(mine, again)
+
+
+@pytest.mark.skipif(classic is None, reason='TensorFlow 1.15 alone has the classic module')
+def test_scripts_that_draw_in_between_see_what_they_saw(folder):
+    for mine, original in zip(draw_between(input_data, folder), draw_between(classic, folder)):
+        np.testing.assert_array_equal(mine, original)
 
 
 @pytest.mark.skipif(classic is None, reason='TensorFlow 1.15 alone has the classic module')
@@ -129,7 +166,8 @@ def test_signature_is_the_classic_one():
 
 @pytest.mark.parametrize('position', [0, 1, 60, 199, 200, 201, 399, 400, 401, 1000, 1234])
 def test_seek_goes_where_drawing_would_have_gone(folder, position):
-    drawn, sought = (input_data.read_data_sets(str(folder), validation_size=11, seed=5).train
+    images, labels = idx.read_folder(folder)[:2]
+    drawn, sought = (input_data.DataSet(images[:200], labels[:200], seed=np.random.RandomState(5))
                      for _ in range(2))
     for _ in range(position):
         drawn.next_batch(1)
@@ -269,11 +307,64 @@ def test_strokes_are_kept_for_the_next_time_and_never_half(tmp_path, monkeypatch
 
 @pytest.mark.mnist
 def test_the_official_files(mnist_dir):
-    mnist = input_data.load(Namespace(data_dir=str(mnist_dir), dataset='mnist', seed=0, validation_size=5000,
-                                      quiet=True))
+    mnist = input_data.load(Namespace(data_dir=str(mnist_dir), dataset='mnist', seed=0,
+                                      validation_size=5000, quiet=True))
     assert (mnist.name, mnist.label) == ('MNIST', '')
     assert [data.num_examples for data in mnist] == [55000, 5000, 10000]
     # Counted in the files as published: the digits 0 to 9 among the test labels.
     assert np.bincount(mnist.test.labels).tolist() == [
         980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert mnist.test.images.max() == 1.0
+
+
+def test_images_on_disk_are_those_in_memory(small_dir, monkeypatch):
+    """Every access of a lesson: batches over epochs' ends, in order, seek, all at once."""
+    def seen():
+        mnist = input_data.load(Namespace(data_dir=str(small_dir), dataset='mnist', seed=3,
+                                          quiet=True, validation_size=700))
+        batches = [mnist.train.next_batch(900) for _ in range(8)]
+        mnist.train.seek(6000)
+        batches += [mnist.train.next_batch(11), *mnist.validation.in_order(300),
+                    (mnist.train.images, mnist.train.labels), (mnist.test.images, [])]
+        return batches
+    in_memory = seen()
+    monkeypatch.setattr(idx, 'MAPPED', 1000)
+    assert isinstance(idx.read_folder(small_dir)[0], idx.ImagesOnDisk)
+    for ours, expected in zip(seen(), in_memory):
+        np.testing.assert_array_equal(ours[0], expected[0])
+        np.testing.assert_array_equal(ours[1], expected[1])
+        assert ours[0].dtype == expected[0].dtype
+
+
+@pytest.mark.parametrize(('bytes_more', 'words'), [(-1, 'cut short'), (1, 'goes on after')])
+def test_images_on_disk_have_the_size_that_their_header_promises(tmp_path, monkeypatch,
+                                                                bytes_more, words):
+    path = tmp_path / 'train-images-idx3-ubyte'
+    path.write_bytes(np.array([2051, 50, 28, 28], '>u4').tobytes()
+                     + bytes(50 * 28 * 28 + bytes_more))
+    monkeypatch.setattr(idx, 'MAPPED', 1000)
+    with pytest.raises(UserError, match=words):
+        idx.read_images(path)
+
+
+@pytest.mark.skipif(not hasattr(os, 'truncate'), reason='makes files with holes')
+def test_memory_does_not_grow_with_the_images_on_disk(tmp_path):
+    """400 MB of black images, touched all over, against 160 MB of them."""
+    def peak(count):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for name, images in ((idx.TRAIN_IMAGES, count), (idx.TEST_IMAGES, 100)):
+            (folder / name).write_bytes(np.array([2051, images, 28, 28], '>u4').tobytes())
+            os.truncate(str(folder / name), 16 + images * 784)
+            (folder / name.replace('images-idx3', 'labels-idx1')).write_bytes(
+                np.array([2049, images], '>u4').tobytes() + bytes(images))
+        code = ('import resource\n'
+                'from digits import input_data\n'
+                f'mnist = input_data.read_data_sets({str(folder)!r}, seed=0)\n'
+                'for _ in range(1000): mnist.train.next_batch(200)\n'
+                'print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)')
+        return int(subprocess.run([sys.executable, '-c', code], check=True, cwd=str(records.HOME),
+                                  stdout=subprocess.PIPE).stdout)
+    small, large = peak(200000), peak(500000)
+    # Kilobytes (bytes on macOS); an order of 8 bytes and a label an image are kept in memory.
+    assert (large - small) * (1 if sys.platform == 'darwin' else 1024) < 300000 * 784 / 5
