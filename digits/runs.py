@@ -17,11 +17,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from digits import records
+from digits import STARTED, records
 from digits.checkpoints import ArrayCheckpoints, SaverCheckpoints
 from digits.errors import UserError
-
-_started = time.perf_counter()  # scripts import this first of all: the process's own start
 
 
 def total_steps(args: argparse.Namespace, num_examples: int) -> int:
@@ -278,7 +276,7 @@ class Run:
         seconds, before = self.record['seconds'], self._seconds_before
         seconds['data'] = round(self.data.seconds, 3)
         seconds['training'] = round(self._training_seconds, 3)
-        seconds['whole'] = round(before['whole'] + time.perf_counter() - _started, 3)
+        seconds['whole'] = round(before['whole'] + time.perf_counter() - STARTED, 3)
         images = self.step * getattr(self.args, 'batch_size', self.data.train.num_examples)
         if self._training_seconds:
             self.record['images_per_second'] = round(images / self._training_seconds)
