@@ -7,9 +7,6 @@ import gzip
 import hashlib
 import itertools
 import json
-import os
-import subprocess
-import sys
 import zlib
 from argparse import Namespace
 from pathlib import Path
@@ -17,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digits import idx, input_data, records
+from digits import idx, input_data
 from digits.errors import UserError
 from digits.tensorflow_v1 import tf
 
@@ -345,26 +342,3 @@ def test_images_on_disk_have_the_size_that_their_header_promises(tmp_path, monke
     monkeypatch.setattr(idx, 'MAPPED', 1000)
     with pytest.raises(UserError, match=words):
         idx.read_images(path)
-
-
-@pytest.mark.skipif(not hasattr(os, 'truncate'), reason='makes files with holes')
-def test_memory_does_not_grow_with_the_images_on_disk(tmp_path):
-    """400 MB of black images, touched all over, against 160 MB of them."""
-    def peak(count):
-        folder = tmp_path / str(count)
-        folder.mkdir()
-        for name, images in ((idx.TRAIN_IMAGES, count), (idx.TEST_IMAGES, 100)):
-            (folder / name).write_bytes(np.array([2051, images, 28, 28], '>u4').tobytes())
-            os.truncate(str(folder / name), 16 + images * 784)
-            (folder / name.replace('images-idx3', 'labels-idx1')).write_bytes(
-                np.array([2049, images], '>u4').tobytes() + bytes(images))
-        code = ('import resource\n'
-                'from digits import input_data\n'
-                f'mnist = input_data.read_data_sets({str(folder)!r}, seed=0)\n'
-                'for _ in range(1000): mnist.train.next_batch(200)\n'
-                'print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)')
-        return int(subprocess.run([sys.executable, '-c', code], check=True, cwd=str(records.HOME),
-                                  stdout=subprocess.PIPE).stdout)
-    small, large = peak(200000), peak(500000)
-    # Kilobytes (bytes on macOS); an order of 8 bytes and a label an image are kept in memory.
-    assert (large - small) * (1 if sys.platform == 'darwin' else 1024) < 300000 * 784 / 5
