@@ -1,6 +1,25 @@
 """A smaller convolutional network on MNIST: two 3x3 convolutions without biases, 50,090 numbers.
 
 $ python mnist_cnn_3x3.py
+epoch  loss
+    1  0.339252
+    2  0.095360
+    3  0.073018
+    4  0.059103
+    5  0.049875
+    6  0.043223
+    7  0.037502
+    8  0.033678
+    9  0.028578
+   10  0.027041
+   11  0.021038
+   12  0.020009
+   13  0.018418
+   14  0.014885
+   15  0.013467
+test image 2732: label 6, prediction 6
+validation accuracy: 0.9898
+test accuracy: 0.9892
 
 --deep: three convolutions and a hidden layer with dropout, 1,379,333 numbers to learn.
 """

@@ -1,9 +1,9 @@
 """Which digit is in a picture? Restores the newest checkpoint and reads any picture file.
 
 $ python predict.py data/3-pencil-photo.jpg data/7-chalk.jpg data/8-dark-canvas.png
-data/3-pencil-photo.jpg  3   90.69%   (then 9: 1.37%)
-data/7-chalk.jpg         7   92.32%   (then 3: 1.19%)
-data/8-dark-canvas.png   8   95.42%   (then 7: 0.62%)
+data/3-pencil-photo.jpg  3   90.57%   (then 9: 1.35%)
+data/7-chalk.jpg         7   90.02%   (then 4: 1.36%)
+data/8-dark-canvas.png   8   92.46%   (then 0: 1.01%)
 """
 import argparse
 import glob

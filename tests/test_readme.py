@@ -3,7 +3,9 @@ import re
 
 import pytest
 
+import compare
 import mnist_cnn
+import mnist_cnn_3x3
 import mnist_numpy_sigmoid
 import mnist_softmax
 from digits import download
@@ -32,8 +34,8 @@ def test_files_and_flags_that_are_named_exist(text):
     for name in set(re.findall(r'\b[\w/.-]+\.(?:py|md|txt|jpg|png|gif)\b', text)):
         places = [HOME / name, HOME / 'digits' / name]
         assert any(place.exists() for place in places), name
-    known = ''.join((HOME / name).read_text(encoding='utf-8') for name in (
-        'digits/command_line.py', 'predict.py', 'mnist_numpy_sigmoid.py', 'tests/conftest.py'))
+    known = ''.join(path.read_text(encoding='utf-8') for path in (
+        *HOME.glob('*.py'), HOME / 'digits/command_line.py', HOME / 'tests/conftest.py'))
     for flag in set(re.findall(r'(?<![\w-])--[a-z][a-z-]+', text)):
         assert flag in known + '--help', flag
 
@@ -44,11 +46,22 @@ def test_the_two_commands_are_one_line_each():
         'mnist_cnn.py', '-m pytest']
 
 
-@pytest.mark.parametrize('lesson', [mnist_softmax, mnist_cnn, mnist_numpy_sigmoid])
+@pytest.mark.parametrize('lesson', [mnist_softmax, mnist_cnn, mnist_cnn_3x3, mnist_numpy_sigmoid])
 def test_a_lesson_shows_the_output_that_the_readme_shows(lesson):
     """Both are pasted from a run: they must be pasted from the same one."""
-    shown = lesson.__doc__[lesson.__doc__.index('$ '):].strip()
+    shown = lesson.__doc__[lesson.__doc__.index('$ '):].split('\n\n')[0].strip()
     assert shown + '\n' in blocks(ENGLISH)
+
+
+@pytest.mark.parametrize('text', [ENGLISH, KOREAN], ids=['en', 'ko'])
+def test_every_article_has_its_row(text):
+    """compare.py --articles prints the rows; each must be there, with numbers in it."""
+    for name, command, figure, _, seeds in compare.ARTICLES:
+        row, = re.findall(rf'^\| {name} \| (.*) \|$', text, re.MULTILINE)
+        shown, theirs, ours, steps, seconds = row.split(' | ')
+        assert (shown, theirs) == (f'`python {command}`', figure)
+        assert re.match(rf'0\.\d{{4}} \(0\.\d{{4}} to 0\.\d{{4}}, n = {seeds}\)', ours)
+        assert re.match(r'[\d,]+', steps) and float(seconds) > 0
 
 
 def test_data_readme_has_the_checksums_that_downloads_are_held_to():
