@@ -43,6 +43,23 @@ def small_dir(tmp_path_factory):
 
 
 @pytest.fixture
+def parsed(monkeypatch):
+    """parsed(mnist_cnn, ['--epochs', '3']) -> the flags as the lesson's main has them."""
+    class Parsed(Exception):
+        pass
+
+    def stop(args, **_):
+        raise Parsed(args)
+
+    def parse(lesson, flags):
+        monkeypatch.setattr(lesson.input_data, 'load', stop)
+        with pytest.raises(Parsed) as caught:
+            lesson.main(flags)
+        return caught.value.args[0]
+    return parse
+
+
+@pytest.fixture
 def script(small_dir):
     """Run a script in a process of its own: script('predict.py', '--random') -> CompletedProcess.
 

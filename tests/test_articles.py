@@ -15,22 +15,12 @@ from digits import idx, records
 
 
 @pytest.mark.parametrize(('name', 'command'), [row[:2] for row in compare.ARTICLES])
-def test_an_article_s_command_is_its_recipe(name, command, monkeypatch):
+def test_an_article_s_command_is_its_recipe(name, command, parsed):
     """Written with the flags that differ from the defaults, in --help's order: compare.py finds
     the runs of a row by this text.
     """
     script, *flags = shlex.split(command)
-    lesson = __import__(script[:-len('.py')])
-
-    class Parsed(Exception):
-        pass
-
-    def stop(args, **_):
-        raise Parsed(args)
-    monkeypatch.setattr(lesson.input_data, 'load', stop)
-    with pytest.raises(Parsed) as caught:
-        lesson.main(flags)
-    assert caught.value.args[0].recipe == ' '.join(flags)
+    assert parsed(__import__(script[:-len('.py')]), flags).recipe == ' '.join(flags)
 
 
 def rows(stdout):
