@@ -1,0 +1,115 @@
+"""How the cost of mnist_cnn.py grows: with training images, minibatch size and cores.
+
+$ python bench/scaling.py
+
+One epoch on strokes for every row, each in a process of its own, its peak memory as the operating
+system counts it. Writes the section `scaling` of RESULTS.md and scaling.png. The data are drawn
+once, into --folder: 600,000 images need 500 MB there and half a minute.
+"""
+import argparse
+import datetime
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import turns
+
+from digits import idx, strokes
+
+HERE = Path(__file__).resolve().parent
+
+
+def data(folder, images):
+    """The folder of a data set of so many training images, drawn if it is not there."""
+    kept = folder / f'strokes-{images}'
+    if not kept.is_dir():
+        unfinished = folder / f'unfinished-{os.getpid()}'
+        unfinished.mkdir(parents=True)
+        pixels, labels = strokes.make(images + 1000, seed=1)
+        pixels = pixels[..., np.newaxis]
+        idx.write_folder(unfinished, [pixels[:images], labels[:images], pixels[images:],
+                                      labels[images:]])
+        unfinished.rename(kept)
+    return kept
+
+
+def measure(folder, batch, cores, run_dir):
+    """(seconds of training, of the whole process, megabytes at most) of one epoch."""
+    process = subprocess.Popen(
+        ['taskset', '-c', f'0-{cores - 1}', sys.executable, str(HERE.parent / 'mnist_cnn.py'),
+         '--data-dir', str(folder), '--epochs', '1', '--batch-size', str(batch),
+         '--validation-size', '1000', '--quiet', '--run-dir', str(run_dir)],
+        stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)  # of this child alone
+    if status:
+        raise SystemExit(f'mnist_cnn.py ended with {status}')
+    record = json.loads(Path(run_dir, 'run.json').read_text(encoding='utf-8'))
+    return (record['seconds']['training'], record['seconds']['whole'], usage.ru_maxrss / 1024)
+
+
+def slope(values, seconds):
+    """b of seconds = a * values ** b, by least squares: 1 is in proportion."""
+    return float(np.polyfit(np.log(values), np.log(seconds), 1)[0])
+
+
+def draw(rows, path):
+    """Seconds of training, relative to the first row of each kind, on logarithmic axes."""
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(11, 3.6), dpi=100, tight_layout=True)
+    for axes, (kind, points) in zip(figure.subplots(1, 3), rows.items()):
+        values, results = zip(*points)
+        axes.plot(values, [result[0] / results[0][0] for result in results], 'o-')
+        axes.set(xscale='log', yscale='log', xlabel=kind, ylabel='training time, first = 1',
+                 xticks=values, xticklabels=[f'{value:,}' for value in values])
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+    figure.savefig(str(path))
+
+
+def main():
+    """Measure every row, print it, write the section and the picture."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--folder', type=Path, default=HERE.parent / 'data' / 'strokes-scaling')
+    parser.add_argument('--largest', type=int, default=600000, help='training images at most')
+    args = parser.parse_args()
+    cores = os.cpu_count()
+    counts = [count for count in (10000, 30000, 60000, 600000) if count <= args.largest]
+    cases = {
+        'training images': [(count, 128, cores) for count in counts],
+        'images a minibatch': [(60000, batch, cores) for batch in (50, 100, 200, 500, 1000)],
+        'cores': [(60000, 128, number) for number in (1, 2) if number <= cores]}
+    rows, lines = {}, ['| | | training time | peak memory, MB |', '|---|---|---|---|']
+    for (kind, settings), varied in zip(cases.items(), (0, 1, 2)):
+        rows[kind] = []
+        for setting in settings:
+            folder = data(args.folder, setting[0])
+            run_dir = args.folder / f'run-{os.getpid()}-{len(lines)}'
+            result = measure(folder, *setting[1:], run_dir)
+            print(f'{setting[0]:,} images, batch {setting[1]}, {setting[2]} cores: '
+                  f'{result[0]:.1f} s of training, {result[1]:.1f} s in all, {result[2]:.0f} MB',
+                  flush=True)
+            rows[kind].append((setting[varied], result))
+            lines.append(f'| {kind} | {setting[varied]:,} | '
+                         f'{result[0] / rows[kind][0][1][0]:.2f} | {result[2]:.0f} |')
+        values, results = zip(*rows[kind])
+        exponent = slope(values, [result[0] for result in results])
+        lines.append(f'| | slope | {exponent:+.2f} | |')
+    draw(rows, HERE / 'scaling.png')
+    turns.write('scaling', '\n'.join([
+        '## scaling', '',
+        'One epoch of mnist_cnn.py; times are relative to the first row of each kind. The slope is '
+        'the exponent b in time = a * value ** b: 1 is in proportion, 0 does not grow. Images of '
+        'files over 128 MB stay on the disk.', '',
+        '![Training time against images, minibatch size and cores](scaling.png)', '',
+        f'{turns.machine()}; {datetime.date.today()}; n = 1.', '', *lines, '']))
+
+
+if __name__ == '__main__':
+    main()
