@@ -26,9 +26,10 @@ def inference(x, drop_rate=0.0, stddev=None, bias=0.0):
     def conv_pool(x, filters, weights):
         W = tf.get_variable('W', [5, 5, x.shape[3], filters], initializer=weights)
         b = tf.get_variable('b', [filters], initializer=biases)
-        h = tf.nn.bias_add(tf.nn.conv2d(x, W, strides=[1, 1, 1, 1], padding='SAME'), b)
-        # Max and ReLU commute: pooled first, ReLU has a quarter to do.
-        return tf.nn.relu(tf.nn.max_pool2d(h, ksize=2, strides=2, padding='SAME'))
+        h = tf.nn.conv2d(x, W, strides=[1, 1, 1, 1], padding='SAME')
+        # The largest stays the largest whatever b and ReLU do: pooled first, a quarter is left.
+        h_pool = tf.nn.max_pool2d(h, ksize=2, strides=2, padding='SAME')
+        return tf.nn.relu(tf.nn.bias_add(h_pool, b))
 
     with tf.variable_scope('conv1'):
         h_pool1 = conv_pool(tf.reshape(x, [-1, 28, 28, 1]), 32, initial[0])  # -> 14 x 14 x 32
@@ -42,7 +43,7 @@ def inference(x, drop_rate=0.0, stddev=None, bias=0.0):
         # A function of seed and step, not of a hidden state: a resumed run drops the same units.
         seed = [tf.get_default_graph().seed or 0, tf.train.get_or_create_global_step()]
         kept = tf.random.stateless_uniform(tf.shape(h_fc1), seed) >= drop_rate
-        h_drop = h_fc1 * tf.cast(kept, tf.float32) / (1.0 - drop_rate)
+        h_drop = h_fc1 * (tf.cast(kept, tf.float32) / (1.0 - drop_rate))
     with tf.variable_scope('fc2'):
         W = tf.get_variable('W', [1024, 10], initializer=initial[3])
         b = tf.get_variable('b', [10], initializer=biases)

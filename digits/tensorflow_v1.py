@@ -11,6 +11,8 @@ import tempfile
 import time
 import warnings
 
+import numpy as np
+
 from digits.errors import UserError
 
 INSTALL = 'run  python -m pip install -r requirements.txt'
@@ -65,6 +67,8 @@ def _leave(reason):
 
 
 tf = _import_quietly()
+from tensorflow.core.protobuf.config_pb2 import CallableOptions  # noqa: E402
+
 IMPORT_SECONDS = time.perf_counter() - _started
 
 
@@ -81,14 +85,53 @@ def bfloat16_feature() -> str:
     return next((feature for feature in ('amx_bf16', 'avx512_bf16') if feature in flags), '')
 
 
+class _Session(tf.Session):
+    """A session that looks up only once what it is asked to run again and again.
+
+    Session.run finds its fetches and feeds anew each time, which takes longer than the arithmetic
+    of a small graph. TensorFlow's callables do not, but only without feeds has it a public way to
+    make one. What is fed is not compared with the shape of its placeholder.
+    """
+
+    def __init__(self, config):
+        super().__init__(config=config)
+        self._callables = {}
+
+    def run(self, fetches, feed_dict=None, options=None, run_metadata=None):
+        """As Session.run; tensors and operations in a list, fed to tensors, are prepared once."""
+        feeds = list(feed_dict or ())
+        if (options or run_metadata or not isinstance(fetches, list)
+                or not all(isinstance(fetch, (tf.Tensor, tf.Operation)) for fetch in fetches)
+                or not all(isinstance(feed, tf.Tensor) for feed in feeds)):
+            return super().run(fetches, feed_dict, options, run_metadata)
+        key = tuple(node.name for node in fetches), tuple(node.name for node in feeds)
+        if not set(key[0]).isdisjoint(key[1]):  # no callable gives back what it is fed
+            return super().run(fetches, feed_dict)
+        if key not in self._callables:
+            operations = [node.name for node in fetches if isinstance(node, tf.Operation)]
+            wanted = CallableOptions(feed=key[1], target=operations,
+                                     fetch=[name for name in key[0] if name not in operations])
+            self._callables[key] = self._make_callable_from_options(wanted)
+        values = iter(self._callables[key](*(
+            np.asarray(feed_dict[feed], feed.dtype.as_numpy_dtype) for feed in feeds)))
+        return [None if isinstance(node, tf.Operation) else next(values) for node in fetches]
+
+
 def open_session(device: str = 'auto', precision: str = 'auto'):
-    """A session on the default graph, and the precision it computes in.
+    """A session on the default graph, and the precision it computes in, as `configure` has them.
+    """
+    config, precision = configure(device, precision)
+    return _Session(config), precision
+
+
+def configure(device: str, precision: str):
+    """A session's configuration, and the precision it computes in.
 
     device: 'auto', 'cpu', or 'gpu' ('gpu:1' for the second).
     precision: 'float32', 'bfloat16', or 'auto': bfloat16 where the processor has instructions
     for it and computes alone. In bfloat16, matrix products and convolutions read 8-bit
     mantissas and add up in float32; variables stay float32, and so do checkpoints.
-    Returns (tf.Session, 'float32' or 'bfloat16'). Raises UserError if there is no such GPU.
+    Returns (tf.ConfigProto, 'float32' or 'bfloat16'). Raises UserError if there is no such GPU.
     """
     config = tf.ConfigProto(allow_soft_placement=True)
     config.gpu_options.allow_growth = True
@@ -109,4 +152,6 @@ def open_session(device: str = 'auto', precision: str = 'auto'):
             raise UserError(f'--precision bfloat16: TensorFlow {tf.__version__} cannot; '
                             'use --precision float32')
         rewrites.auto_mixed_precision_onednn_bfloat16 = 1  # RewriterConfig.ON
-    return tf.Session(config=config), precision
+    if not on_gpu:  # one operation after the other, each on all cores
+        config.experimental.executor_type = 'SINGLE_THREADED_EXECUTOR'
+    return config, precision

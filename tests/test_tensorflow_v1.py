@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from digits.errors import UserError
@@ -61,3 +62,49 @@ def test_precision_is_what_was_asked_for_and_auto_follows_the_processor():
     else:
         assert open_session('cpu', 'auto')[1] == ('bfloat16' if bfloat16_feature() else 'float32')
         assert open_session('cpu', 'bfloat16')[1] == 'bfloat16'
+
+
+def test_prepared_runs_fetch_what_session_run_fetches():
+    with tf.Graph().as_default() as graph:
+        x = tf.placeholder(tf.float32, [None, 3])
+        twice = tf.placeholder_with_default(2.0, [])
+        v = tf.get_variable('v', [3, 2], initializer=tf.constant_initializer([*range(6)]))
+        times = twice * x
+        loss = tf.reduce_mean(times)
+        product = tf.matmul(x, v)
+        add = v.assign_add(tf.ones([3, 2])).op
+        session, _ = open_session('cpu', 'float32')
+        with session, tf.Session(graph=graph) as plain:
+            for each in (session, plain):
+                each.run(tf.global_variables_initializer())
+            graph.finalize()  # preparing adds nothing
+            for feed in ({x: np.eye(3, dtype=np.uint8)}, {x: [[1, 2, 3]], twice: 3},
+                         {twice: np.float64(1.5), x: np.ones((2, 3))}):
+                for _ in range(2):  # the second time it is prepared
+                    (none, *got), (_, *expected) = (
+                        each.run([add, times, loss], feed) for each in (session, plain))
+                    assert none is None
+                    for one, other in zip(got, expected):
+                        np.testing.assert_array_equal(one, other)
+            for fetches in ({'v': v, 'row': product}, [x, product], [v, [product]], product):
+                for _ in range(2):  # no flat list of tensors, or one that is fed: as ever
+                    got, expected = (tf.nest.flatten(each.run(fetches, {x: [[1, 0, 0]]}))
+                                     for each in (session, plain))
+                    for one, other in zip(got, expected):
+                        np.testing.assert_array_equal(one, other)
+
+
+def test_prepared_runs_refuse_what_session_run_refuses():
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [None, 3], name='x')
+        product = tf.matmul(x, tf.ones([3, 2]))
+        session, _ = open_session('cpu', 'float32')
+        with session:
+            with pytest.raises(tf.errors.InvalidArgumentError, match="placeholder tensor 'x'"):
+                session.run([product])
+            with pytest.raises(tf.errors.InvalidArgumentError):
+                session.run([product], {x: np.ones((1, 4))})
+            with pytest.raises(ValueError):
+                session.run([product], {x: 'abc'})
+        with pytest.raises((RuntimeError, tf.errors.CancelledError)):
+            session.run([product], {x: np.ones((1, 3))})
