@@ -9,6 +9,7 @@ once, into --folder: 600,000 images need 500 MB there and half a minute.
 import argparse
 import datetime
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -25,18 +26,16 @@ from digits import idx, strokes
 HERE = Path(__file__).resolve().parent
 
 
-def data(folder, images):
-    """The folder of a data set of so many training images, drawn if it is not there."""
-    kept = folder / f'strokes-{images}'
-    if not kept.is_dir():
-        unfinished = folder / f'unfinished-{os.getpid()}'
+def draw_data(folder, images):
+    """Make the folder of a data set of so many training images, if it is not there."""
+    if not folder.is_dir():
+        unfinished = folder.with_name(f'unfinished-{os.getpid()}')
         unfinished.mkdir(parents=True)
         pixels, labels = strokes.make(images + 1000, seed=1)
         pixels = pixels[..., np.newaxis]
         idx.write_folder(unfinished, [pixels[:images], labels[:images], pixels[images:],
                                       labels[images:]])
-        unfinished.rename(kept)
-    return kept
+        unfinished.rename(folder)
 
 
 def measure(folder, batch, cores, run_dir):
@@ -89,7 +88,12 @@ def main():
     for (kind, settings), varied in zip(cases.items(), (0, 1, 2)):
         rows[kind] = []
         for setting in settings:
-            folder = data(args.folder, setting[0])
+            folder = args.folder / f'strokes-{setting[0]}'
+            # In a process of its own: what starts others passes its own peak memory on to them.
+            drawing = multiprocessing.get_context('spawn').Process(target=draw_data,
+                                                                   args=(folder, setting[0]))
+            drawing.start()
+            drawing.join()
             run_dir = args.folder / f'run-{os.getpid()}-{len(lines)}'
             result = measure(folder, *setting[1:], run_dir)
             print(f'{setting[0]:,} images, batch {setting[1]}, {setting[2]} cores: '

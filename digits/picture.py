@@ -10,14 +10,17 @@ import os
 import warnings
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from digits.errors import UserError
 
-FORMATS = ('PNG', 'JPEG', 'BMP', 'GIF', 'TIFF', 'WEBP', 'PPM')
+FORMATS = ('PNG', 'JPEG', 'BMP', 'GIF', 'PPM', 'TIFF', 'WEBP')
+ENDINGS = ('.png', '.apng', '.jpg', '.jpeg', '.jpe', '.jfif', '.bmp', '.gif', '.tif', '.tiff',
+           '.webp', '.ppm', '.pgm', '.pbm', '.pnm', '.pfm')
 LONGEST = 400  # pixels: a digit a tenth of a photo wide still has 2 for each of MNIST's 20
 FAINTEST = 0.06  # of the paper's brightness: less contrast than this is paper, not ink
 
+Image.preinit()  # the first five of FORMATS; asked for one it lacks, Pillow imports all it has
 # What Pillow has to say about a picture is said in a UserError or not at all.
 warnings.filterwarnings('ignore', module='PIL')
 
@@ -34,19 +37,20 @@ def read(path):
 def to_mnist(image):
     """A PIL image of one digit, any mode and size -> uint8 [28, 28], white ink on black."""
     image = _upright(image)
-    grey = _dark_on_light(_grey(_shrunk(_opaque_or_alpha(image))))
-    ink = _ink(grey, _paper(grey))
-    mask = _digit(ink, ink > _threshold(ink))
+    grey = _grey(_shrunk(_opaque_or_alpha(image)))
+    small = _small(grey)
+    if _light_on_dark(small):
+        grey, small = 1 - grey, 1 - small
+    ink = _ink(grey, _paper(grey, small))
+    mask = ink > _threshold(ink)
     if not mask.any():
         raise UserError('no ink found; give a picture of one digit, darker or lighter '
                         'than the paper')
-    return _centred(_fit_20(_levels(ink, mask)))
+    return _centred(_fit_20(_levels(ink, _digit(ink, mask))))
 
 
 def _open(path):
     """The decoded picture, at a fraction of its size where JPEG allows that for nothing."""
-    if not hasattr(path, 'read') and os.path.isdir(path):
-        raise UserError('is a folder; give a picture in it')
     try:
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > Image.MAX_IMAGE_PIXELS:
@@ -64,7 +68,9 @@ def _open(path):
         raise UserError(f'has more than {most:,} pixels; make it smaller') from None
     # Decoders meet broken bytes with IndexError, struct.error, zlib.error, SyntaxError and more.
     except Exception as error:
-        if getattr(error, 'errno', None):
+        if not hasattr(path, 'read') and os.path.isdir(path):
+            why = 'is a folder; give a picture in it'
+        elif getattr(error, 'errno', None):
             why = f'cannot be read ({error.strerror}); check its name and permissions'
         else:
             reason = str(error).strip('. ') or type(error).__name__
@@ -127,65 +133,86 @@ def _grey(image):
 
     Luminance would lose yellow ink on white. Only positive weights: light stays light.
     """
-    pixels = np.asarray(image, np.float32) / 255
-    if pixels.ndim == 2:
-        return pixels
-    spread = pixels.reshape(-1, 3) - pixels.mean((0, 1))
-    axis = np.linalg.eigh(spread.T @ spread)[1][:, -1]
+    if image.mode == 'L':
+        return np.asarray(image, np.float32) / 255
+    # Each colour in a row of its own: what walks over all pixels in steps of three takes longer.
+    bands = np.asarray(image).reshape(-1, 3).T.astype(np.float32, order='C') / 255
+    spread = bands - bands.mean(axis=1, keepdims=True)
+    # BLAS is made for larger matrices than 3 x 3 and takes twice as long as einsum.
+    axis = np.linalg.eigh(np.einsum('in,jn->ij', spread, spread))[1][:, -1]
     weights = np.maximum(axis if axis.sum() > 0 else -axis, 0)
-    return (pixels @ (weights / weights.sum())).astype(np.float32)
+    return (weights / weights.sum() @ bands).reshape(image.size[::-1])
 
 
 def _small(grey):
-    """`grey` as a PIL image of mode F, longer side at most 64, and how far a third of it reaches.
-
-    A filter of size 3 repeated so often sees a window of a third of the picture.
-    """
+    """`grey` with its longer side at most 64, area-averaged: shades of paper need no more."""
     image = Image.fromarray(grey)
     scale = min(1, 64 / max(image.size))
-    small = image.resize([max(1, round(side * scale)) for side in image.size], Image.BOX)
-    return small, max(1, max(small.size) // 6)
+    return np.asarray(image.resize([max(1, round(side * scale)) for side in image.size],
+                                   Image.BOX))
 
 
-def _repeated(image, which, times):
-    """A window of 2 times + 1 in many small steps: one large step takes ten times as long."""
-    for _ in range(times):
-        image = image.filter(which)
-    return image
+def _reach(small):
+    """How far a window of a third of the picture reaches from its middle."""
+    return max(1, max(small.shape) // 6)
 
 
-def _dark_on_light(grey):
-    """`grey`, inverted where its ink is the lighter.
+def _in_window(extreme, values, reach):
+    """The extreme (np.maximum, np.minimum) of `values` [h, w] up to `reach` rows and columns away.
+
+    Of ever longer stretches: that of 2 n pixels is the extreme of two stretches of n.
+    """
+    for _ in ('down', 'across'):
+        values = values.take(np.arange(-reach, len(values) + reach), 0, mode='clip')
+        seen = 1
+        while seen < 2 * reach + 1:
+            step = min(seen, 2 * reach + 1 - seen)
+            values = extreme(values[:-step], values[step:])
+            seen += step
+        values = values.T
+    return values
+
+
+def _light_on_dark(small):
+    """Whether the ink is the lighter.
 
     Where light and dark meet, within a window, ink is the smaller part, above all at the
     picture's edge. Looked at window by window because uneven light can make the shade on a
     white page darker than ink elsewhere.
     """
-    small, reach = _small(grey)
-    low = np.asarray(_repeated(small, ImageFilter.MinFilter(3), reach))
-    high = np.asarray(_repeated(small, ImageFilter.MaxFilter(3), reach))
+    low = _in_window(np.minimum, small, _reach(small))
+    high = _in_window(np.maximum, small, _reach(small))
     meet = high - low >= (high - low).max() / 2
-    lighter = np.asarray(small) > (high + low) / 2
+    votes = np.where(small > (high + low) / 2, 1, -1) * meet
+    rows, columns = (np.ones(side) for side in votes.shape)
     # The outermost pixels count four times: a bold digit cropped close fills half the picture.
-    meet, lighter = np.pad(meet, 3, 'edge'), np.pad(lighter, 3, 'edge')
-    return 1 - grey if lighter[meet].mean() < 0.5 else grey
+    rows[[0, -1]] = columns[[0, -1]] = 4
+    return rows @ votes @ columns < 0
 
 
-def _paper(grey):
+def _mirrored(rows, count):
+    """`rows` with `count` more at both ends: the next ones there, mirrored at the outermost.
+
+    Mirrored in place and in brightness: so they go on with the light's slope, and a margin that
+    grows darker does not look like ink.
+    """
+    return np.concatenate([2 * rows[:1] - rows[count:0:-1], rows,
+                           2 * rows[-1:] - rows[-2:-count - 2:-1]])
+
+
+def _paper(grey, small):
     """Brightness [h, w] of the paper behind the ink, never 0.
 
     A closing (largest in a window, then smallest of those): what is darker than its
     surroundings and narrower than a third of the picture is gone, shade and its edges stay.
     """
-    small, reach = _small(grey)
-    # Odd reflection goes on with the light's slope: without it, darker margins look like ink.
-    margin = [min(reach, side - 1) for side in small.size[::-1]]
-    padded = np.pad(np.asarray(small), [(m, m) for m in margin], 'reflect', reflect_type='odd')
-    closed = _repeated(Image.fromarray(padded), ImageFilter.MaxFilter(3), reach)
-    closed = _repeated(closed, ImageFilter.MinFilter(3), reach + 1)
-    top, left = margin
-    closed = closed.crop((left, top, left + small.width, top + small.height))
-    return np.maximum(np.asarray(closed.resize(grey.shape[::-1], Image.BILINEAR)), grey)
+    reach = _reach(small)
+    top, left = (min(reach, side - 1) for side in small.shape)
+    padded = _mirrored(_mirrored(small, top).T, left).T
+    closed = _in_window(np.minimum, _in_window(np.maximum, padded, reach), reach + 1)
+    closed = closed[top:top + small.shape[0], left:left + small.shape[1]]
+    closed = Image.fromarray(closed).resize(grey.shape[::-1], Image.BILINEAR)
+    return np.maximum(np.asarray(closed), grey)
 
 
 def _ink(grey, paper):
@@ -201,24 +228,27 @@ def _threshold(ink):
 
     Otsu's alone splits the texture of the paper where the ink covers little of it.
     """
-    paper, strongest = np.percentile(ink, [50, 99.8])
-    return max(_otsu(ink), paper + 0.4 * (strongest - paper), FAINTEST)
+    counts = np.bincount(np.minimum(ink * 256, 255).astype(np.uint8).ravel(), minlength=256)
+    bins = np.searchsorted(np.cumsum(counts), ink.size * np.array([0.5, 0.998]))
+    paper, strongest = (bins + 0.5) / 256
+    return max(_otsu(counts), paper + 0.4 * (strongest - paper), FAINTEST)
 
 
-def _otsu(values):
-    """The threshold that best splits `values` (0..1) in two: Otsu, IEEE Trans. SMC 9(1), 1979."""
-    counts, edges = np.histogram(values, 256, (0, 1))
-    middles = (edges[1:] + edges[:-1]) / 2
-    below = np.cumsum(counts)
+def _otsu(counts):
+    """The threshold (0..1) that best splits values counted in 256 bins: Otsu, IEEE Trans. SMC 9(1),
+    1979.
+    """
+    below, sums = np.cumsum(counts, dtype=float), np.cumsum(counts * np.arange(256.0))
     above = below[-1] - below
-    sums = np.cumsum(counts * middles)
-    with np.errstate(divide='ignore', invalid='ignore'):
-        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
-    return edges[1:][np.nan_to_num(between).argmax()]
+    # Variance between the two parts, but for a factor; 0 where one of them is empty.
+    between = (sums * below[-1] - sums[-1] * below) ** 2 / np.maximum(below * above, 1)
+    return (between.argmax() + 1) / 256
 
 
 def _blocks(mask, side):
     """`mask` in squares of `side` pixels: True where one has any ink."""
+    if side == 1:
+        return mask
     rows, columns = (np.arange(0, length, side) for length in mask.shape)
     return np.logical_or.reduceat(np.logical_or.reduceat(mask, rows, 0), columns, 1)
 
@@ -229,15 +259,33 @@ def _pixels(blocks, side, shape):
 
 
 def _components(mask):
-    """Labels [h, w] of the connected parts (8 neighbours) of `mask`: 0 outside, then 1, 2, ..."""
-    labels = np.where(mask, np.arange(1, mask.size + 1).reshape(mask.shape), 0).astype(np.int32)
-    while True:
-        # The largest neighbour's label, then that pixel's own: long strokes take few rounds.
-        grown = np.asarray(Image.fromarray(labels).filter(ImageFilter.MaxFilter(3))) * mask
-        grown = np.append(0, grown).astype(np.int32)[grown]
-        if (grown == labels).all():
-            return np.unique(np.append(0, labels), return_inverse=True)[1][1:].reshape(mask.shape)
-        labels = grown
+    """Labels [h, w] of the connected parts (8 neighbours) of `mask`: 0 outside, then 1, 2, ...
+
+    Along the rows, pixels make runs; from row to row, runs make parts, numbered by their last runs.
+    """
+    width = mask.shape[1] + 1  # an empty column keeps one row's runs from the next row's
+    flat = np.zeros(len(mask) * width + 1, bool)
+    flat[1:].reshape(-1, width)[:, :-1] = mask
+    changes = np.flatnonzero(flat[1:] != flat[:-1])
+    starts, ends = changes[::2], changes[1::2]
+    # Of each run, the runs of the row above that it touches, by a corner at least: first to last.
+    first = np.searchsorted(ends, starts - width)
+    last = np.searchsorted(starts, ends - width, 'right') - 1
+    joined = list(range(len(starts)))  # a run -> a later one of its part; the last one -> itself
+
+    def newest(run):
+        while joined[run] != run:
+            joined[run] = joined[joined[run]]
+            run = joined[run]
+        return run
+
+    for run, (a, b) in enumerate(zip(first.tolist(), last.tolist())):
+        for above in range(a, b + 1):
+            joined[newest(above)] = run
+    _, parts = np.unique([newest(run) for run in joined], return_inverse=True)
+    labels = np.zeros(mask.shape, np.intp)
+    labels[mask] = np.repeat(parts + 1, ends - starts)
+    return labels
 
 
 def _digit(ink, mask):
@@ -248,24 +296,26 @@ def _digit(ink, mask):
     """
     side = -(-max(mask.shape) // 200)
     labels = _components(_blocks(mask, side))
-    weights = np.bincount((_pixels(labels, side, mask.shape) * mask).ravel(), ink.ravel())
-    weights[0] = 0
-    labels[weights[labels] < weights.max() / 30] = 0
-    for label in np.unique(labels[labels > 0]):
-        if np.delete(weights, label).max() > weights[label] / 8 and _is_frame(labels == label):
-            labels[labels == label] = weights[label] = 0
-    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    weights[edge] /= 4
-    part = labels == weights.argmax()
-    while part.any():
-        top, bottom, left, right = _box(part)
+    if labels.max() == 1:
+        return mask
+    weights = np.bincount(_pixels(labels, side, mask.shape)[mask], ink[mask])
+    weights[weights < weights.max() / 30] = 0
+    for label in np.flatnonzero(weights):
+        others = np.count_nonzero(weights > weights[label] / 8) > 1
+        if others and _is_frame(labels == label):
+            weights[label] = 0
+    labels = np.where(weights > 0, np.arange(len(weights)), 0)[labels]
+    weights[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] /= 4
+    chosen = np.arange(len(weights)) == weights.argmax()
+    while True:
+        top, bottom, left, right = _box(chosen[labels])
         reach = max(bottom - top, right - left, max(labels.shape) // 4) // 2 + 1
         near = labels[max(0, top - reach):bottom + reach, max(0, left - reach):right + reach]
-        grown = np.isin(labels, near[near > 0])
-        if (grown == part).all():
-            break
-        part = grown
-    return mask & _pixels(part, side, mask.shape)
+        grown = np.bincount(near.ravel(), minlength=len(weights)) > 0
+        grown[0] = False
+        if (grown == chosen).all():
+            return mask & _pixels(chosen[labels], side, mask.shape)
+        chosen = grown
 
 
 def _is_frame(part):
@@ -286,13 +336,17 @@ def _levels(ink, mask):
     edge = max(1, (max(bottom - top, right - left) + 10) // 20)
     area = (slice(max(0, top - edge), bottom + edge), slice(max(0, left - edge), right + edge))
     ink, mask = ink[area], mask[area]
-    near = Image.fromarray(_blocks(mask, edge).astype(np.uint8)).filter(ImageFilter.MaxFilter(3))
-    near = _pixels(np.asarray(near) > 0, edge, mask.shape)
-    pen = np.median(ink[mask])
-    paper = 0 if mask.all() else min(np.median(ink[~mask]), pen / 2)
+    near = _pixels(_in_window(np.maximum, _blocks(mask, edge), 1), edge, mask.shape)
+    pen = _median(ink[mask])
+    paper = 0 if mask.all() else min(_median(ink[~mask]), pen / 2)
     ink = np.clip((ink - paper) / (pen - paper), 0, 1) * near
     top, bottom, left, right = _box(ink > 0.1)
     return ink[top:bottom, left:right]
+
+
+def _median(values):
+    """The median or, of two in the middle, the larger: np.median thinks twice as long."""
+    return np.partition(values, values.size // 2)[values.size // 2]
 
 
 def _box(mask):
@@ -318,7 +372,7 @@ def _centred(ink):
     for axis in (0, 1):
         mass = ink.sum(1 - axis)
         middle = (np.arange(len(mass)) * mass).sum() / mass.sum()
-        corner.append(int(np.clip(round(14 - middle), 0, 28 - len(mass))))
+        corner.append(max(0, min(int(round(14 - middle)), 28 - len(mass))))
     top, left = corner
     image[top:top + ink.shape[0], left:left + ink.shape[1]] = np.rint(255 * ink)
     return image

@@ -7,8 +7,7 @@ import pytest
 import mnist_cnn
 import mnist_numpy_sigmoid
 import mnist_softmax
-import predict
-from digits import idx
+from digits import classifier, idx
 
 pytestmark = [pytest.mark.slow, pytest.mark.mnist]
 
@@ -52,7 +51,8 @@ def test_strokes_alone_teach_to_read_mnist(lesson, flags, least, mnist_dir, tmp_
     lesson.main(['--dataset', 'strokes', '--data-dir', str(tmp_path), '--run-dir',
                  str(tmp_path / 'run'), *flags])
     images, labels = idx.read_folder(mnist_dir)[2:]
-    accuracy = np.mean(predict.restore(tmp_path / 'run')(images[..., 0]).argmax(axis=1) == labels)
+    probabilities = classifier.restore(tmp_path / 'run')(images[..., 0])
+    accuracy = np.mean(probabilities.argmax(axis=1) == labels)
     with capfd.disabled():
         print(f'\n{lesson.__name__}.py, trained on strokes: {accuracy:.4f} on MNIST')
     assert accuracy >= least

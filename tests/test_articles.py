@@ -10,8 +10,7 @@ import pytest
 import compare
 import mnist_numpy_sigmoid
 import mnist_softmax
-import predict
-from digits import idx, records
+from digits import classifier, idx, records
 
 
 @pytest.mark.parametrize(('name', 'command'), [row[:2] for row in compare.ARTICLES])
@@ -36,7 +35,7 @@ def test_the_average_loss_of_an_epoch(small_dir, tmp_path, capsys):
                         '--initial-stddev', '0.1', '0.1'])
     printed = rows(capsys.readouterr().out)
     images, labels = (array[5000:] for array in idx.read_folder(small_dir)[:2])
-    probabilities = predict.restore(tmp_path)(images[..., 0])
+    probabilities = classifier.restore(tmp_path)(images[..., 0])
     loss = -np.mean(np.log(probabilities[np.arange(len(labels)), labels]))
     assert printed == {2: pytest.approx(loss, abs=2e-6), 4: pytest.approx(loss, abs=2e-6)}
 
@@ -68,7 +67,7 @@ def test_scoring_the_test_set_on_the_way(script, small_dir, tmp_path):
     assert [step for step, _, _ in lines] == ['20', '40', '60']
     assert float(lines[-1][2]) == records.read(tmp_path)['test_accuracy']
     images, labels = idx.read_folder(small_dir)[2:]
-    probabilities = predict.restore(tmp_path)(images[..., 0])
+    probabilities = classifier.restore(tmp_path)(images[..., 0])
     loss = -np.mean(np.log(probabilities[np.arange(len(labels)), labels]))
     assert float(lines[-1][1]) == pytest.approx(loss, abs=1e-5)
 
@@ -82,7 +81,7 @@ def test_without_validation_images_the_training_accuracy_is_printed(script, smal
     printed = float(re.search(r'^training accuracy: (\d\.\d{4}) ', result.stdout,
                               re.MULTILINE).group(1))
     images, labels = idx.read_folder(small_dir)[:2]
-    accuracy = np.mean(predict.restore(tmp_path)(images[..., 0]).argmax(axis=1) == labels)
+    accuracy = np.mean(classifier.restore(tmp_path)(images[..., 0]).argmax(axis=1) == labels)
     assert printed == records.read(tmp_path)['training_accuracy']
     assert printed == pytest.approx(accuracy, abs=2e-4)
     assert 'validation accuracy' not in result.stdout + result.stderr
@@ -201,4 +200,4 @@ def test_3x3_shows_one_test_image_and_an_average_loss_for_each_epoch(script, sma
         r'^test image (\d+): label (\d), prediction (\d)$', result.stdout, re.MULTILINE).groups())
     images, labels = idx.read_folder(small_dir)[2:]
     assert label == labels[index]
-    assert prediction == predict.restore(tmp_path)(images[[index], ..., 0]).argmax()
+    assert prediction == classifier.restore(tmp_path)(images[[index], ..., 0]).argmax()

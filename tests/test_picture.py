@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from digits import picture
 from digits.errors import UserError
@@ -185,6 +185,42 @@ def test_a_far_corner_and_a_large_photo_take_little_time(expected):
 def test_digit_cropped_to_its_ink(expected):
     image = ImageOps.invert(four())
     assert difference(picture.to_mnist(image.crop(four().getbbox())), expected) < 4
+
+
+def test_parts_are_those_that_pillow_floods():
+    random = np.random.RandomState(0)
+    for _ in range(60):
+        mask = random.rand(*random.randint(1, 30, 2)) < random.rand()
+        labels = picture._components(mask)
+        assert ((labels > 0) == mask).all()
+        assert set(labels[mask]) == set(range(1, labels.max() + 1))
+        # Spread out and grown by a pixel, neighbours touch along a side even if at a corner before.
+        spread = np.zeros([2 * side for side in mask.shape], np.int32)
+        spread[::2, ::2] = mask
+        image = Image.fromarray(spread).filter(ImageFilter.MaxFilter(3))
+        for label in range(1, labels.max() + 1):
+            y, x = np.argwhere(labels == label)[0]
+            ImageDraw.floodfill(image, (int(2 * x), int(2 * y)), 1 + label)
+            flooded = np.asarray(image)[::2, ::2] == 1 + label
+            assert ((flooded & mask) == (labels == label)).all()
+
+
+@pytest.mark.parametrize('which, extreme', [(ImageFilter.MinFilter, np.minimum),
+                                            (ImageFilter.MaxFilter, np.maximum)])
+@pytest.mark.parametrize('shape', [(1, 1), (1, 9), (7, 3), (20, 33)])
+def test_extremes_in_a_window_are_those_of_pillow_step_by_step(which, extreme, shape):
+    values = np.random.RandomState(0).rand(*shape).astype(np.float32)
+    image = Image.fromarray(values)
+    for reach in range(1, 12):
+        image = image.filter(which(3))
+        assert (picture._in_window(extreme, values, reach) == np.asarray(image)).all()
+
+
+@pytest.mark.parametrize('count', [0, 1, 6])
+def test_mirrored_rows_are_those_of_numpy(count):
+    values = np.random.RandomState(0).rand(7, 3)
+    expected = np.pad(values, [(count, count), (0, 0)], 'reflect', reflect_type='odd')
+    assert (picture._mirrored(values, count) == expected).all()
 
 
 @pytest.mark.parametrize('size', [(1, 1), (1, 300), (28, 28), (500, 400)])

@@ -1,0 +1,116 @@
+"""How fast predict.py reads one picture, and how many a second from a folder, in how much memory.
+
+$ python bench/predict_folder.py
+
+Trains a CNN for a few steps to have something to restore. One picture is read in turns with the
+import of TensorFlow that predict.py needs. Writes the section `predict` of RESULTS.md.
+"""
+import argparse
+import datetime
+import io
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import turns
+from PIL import Image
+
+HOME = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(HOME))
+from digits import command_line, strokes  # noqa: E402
+
+
+def pictures(count, seed=0):
+    """Yield (file name, bytes) of `count` pictures, 80 to 120 pixels wide and high.
+
+    Digits of strokes.py, dark on light or light on dark, a quarter each: photographs (colours,
+    uneven light, noise, JPEG), scans (colours, noise, JPEG), drawings (colours, PNG) and drawings
+    on nothing (transparent PNG).
+    """
+    random = np.random.RandomState(seed)
+    for number, image in enumerate(strokes.make(count, seed)[0]):
+        side = random.randint(70, 100)
+        height, width = random.randint(max(side, 80), 121, 2)
+        ink = np.zeros([height, width, 1])
+        top, left = random.randint(height - side + 1), random.randint(width - side + 1)
+        ink[top:top + side, left:left + side, 0] = np.asarray(
+            Image.fromarray(image).resize((side, side), Image.BICUBIC)) / 255
+        pen, paper = random.randint(0, 100, 3), random.randint(160, 256, 3)
+        if random.rand() < 0.3:
+            pen, paper = paper, pen
+        kind = number % 4
+        if kind == 3:
+            pixels = np.concatenate([np.broadcast_to(pen, [height, width, 3]), 255 * ink], axis=2)
+        else:
+            pixels = paper + (pen - paper) * ink
+        if kind == 0:
+            pixels *= np.linspace(random.uniform(0.4, 1), 1, width)[:, None]
+        if kind < 2:
+            pixels += random.normal(0, 6, pixels.shape)
+        file = io.BytesIO()
+        Image.fromarray(np.uint8(pixels.clip(0, 255))).save(file, 'JPEG' if kind < 2 else 'PNG')
+        yield f'{number:06}.{"jpg" if kind < 2 else "png"}', file.getvalue()
+
+
+def measure(*command):
+    """(seconds, peak memory of its largest process in MB, lines printed) of a Python process."""
+    started = time.perf_counter()
+    process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE,
+                               cwd=str(HOME))
+    lines = sum(1 for _ in process.stdout)
+    _, status, usage = os.wait4(process.pid, 0)  # of this child and those that it has waited for
+    seconds = time.perf_counter() - started
+    if status:
+        raise SystemExit(f'{command} ended with {status}')
+    return seconds, usage.ru_maxrss / 1024, lines
+
+
+def main():
+    """Print every figure and write the section."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--pictures', type=command_line.whole, default=10000, metavar='N',
+                        help='how many (default %(default)s)')
+    parser.add_argument('--rounds', type=command_line.whole, default=5)
+    args = parser.parse_args()
+    lines = []
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder, 'run')
+        measure('mnist_cnn.py', '--dataset', 'strokes', '--steps', 20, '--quiet', '--run-dir', run)
+        one, bare = [], []
+        for _ in range(args.rounds):
+            bare.append(measure('-c', 'from digits.tensorflow_v1 import tf')[0])
+            one.append(measure('predict.py', '--run-dir', run, 'data/3-pencil-photo.jpg')[0])
+        ratios = [a / b for a, b in zip(one, bare)]
+        lines.append(f'- One picture, the whole process: {turns.spread(ratios)} times the import '
+                     'of TensorFlow alone.')
+        print(lines[-1], flush=True)
+        for count in (args.pictures // 10, args.pictures):
+            part = Path(folder, str(count))
+            part.mkdir()
+            for name, data in pictures(count):
+                (part / name).write_bytes(data)
+            results = [measure('predict.py', '--run-dir', run, part) for _ in range(args.rounds)]
+            if {printed for _, _, printed in results} != {count}:
+                raise SystemExit(f'{count} pictures, and not so many lines')
+            seconds, memory, _ = zip(*results)
+            rates = [count / (each - statistics.median(one)) for each in seconds]
+            lines.append(
+                f'- {count:,} pictures in a folder: {turns.spread(rates, "{:,.0f}")} a second '
+                f'beyond the time of one, {turns.spread([count / s for s in seconds], "{:,.0f}")} '
+                f'in all; the largest process took {max(memory):,.0f} MB.')
+            print(lines[-1], flush=True)
+    turns.write('predict', '\n'.join([
+        '## predict', '', 'predict.py with the CNN, on pictures of 80 to 120 pixels, half of them '
+        'JPEG and half PNG.', '', *lines, '',
+        f'{turns.machine()}; Python {sys.version.split()[0]}; {datetime.date.today()}; '
+        f'n = {args.rounds}, median (range).', '']))
+
+
+if __name__ == '__main__':
+    main()
