@@ -1,8 +1,8 @@
 """A convolutional network on MNIST: two 5x5 convolutions, dropout, 3,274,634 numbers to learn.
 
 $ python mnist_cnn.py
-validation accuracy: 0.9954
-test accuracy: 0.9953
+validation accuracy: 0.9956
+test accuracy: 0.9952
 """
 import numpy as np
 

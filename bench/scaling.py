@@ -63,10 +63,16 @@ def draw(rows, path):
     figure = Figure(figsize=(11, 3.6), dpi=100, tight_layout=True)
     for axes, (kind, points) in zip(figure.subplots(1, 3), rows.items()):
         values, results = zip(*points)
-        axes.plot(values, [result[0] / results[0][0] for result in results], 'o-')
+        times = [result[0] / results[0][0] for result in results]
+        axes.plot(values, times, 'o-')
+        for value, relative in zip(values, times):
+            axes.annotate(f'{relative:.2f}', (value, relative), xytext=(0, 9),
+                          textcoords='offset points', ha='center')
         axes.set(xscale='log', yscale='log', xlabel=kind, ylabel='training time, first = 1',
-                 xticks=values, xticklabels=[f'{value:,}' for value in values])
+                 xticks=values, xticklabels=[f'{value // 1000} k' if value >= 10000 else str(value)
+                                             for value in values], yticks=[])
         axes.minorticks_off()
+        axes.margins(0.2)
         axes.grid(alpha=0.3)
     figure.savefig(str(path))
 
