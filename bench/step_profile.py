@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import turns
 
 import mnist_cnn
-from digits.tensorflow_v1 import bfloat16_feature, configure, tf
+from digits.processor import bfloat16_feature
+from digits.tensorflow_v1 import configure, tf
 
 
 def traced_session(precision):

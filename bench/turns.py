@@ -7,7 +7,6 @@ import collections
 import datetime
 import json
 import os
-import platform
 import re
 import statistics
 import subprocess
@@ -15,6 +14,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from digits import processor
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / 'RESULTS.md'
@@ -171,14 +174,8 @@ def notes(lines, measured):
 
 def machine():
     """'AMD EPYC, 2 cores, avx512_bf16'."""
-    try:
-        text = Path('/proc/cpuinfo').read_text(encoding='utf-8', errors='replace')
-    except OSError:
-        text = ''
-    name = re.search(r'(?m)^model name\s*: (.*)$', text)
-    found = [feature for feature in ('amx_bf16', 'avx512_bf16') if feature in text.split()]
-    return ', '.join([name.group(1) if name else platform.processor(), f'{os.cpu_count()} cores',
-                      *(found or ['no bfloat16 instructions'])])
+    return ', '.join([processor.name(), f'{os.cpu_count()} cores',
+                      processor.bfloat16_feature() or 'no bfloat16 instructions'])
 
 
 def compare(name, about, measured, contestants, rounds):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from digits import processor
 from digits.errors import UserError
 
 HOME = Path(__file__).resolve().parent.parent  # data/ and runs/ lie beside the scripts
@@ -50,7 +51,7 @@ def new(args, dataset: str, steps: int) -> dict:
         'precision': 'float32',
         'versions': {'tensorflow': None, 'numpy': np.__version__,
                      'python': platform.python_version()},
-        'processor': _processor(),
+        'processor': processor.name(),
     }
 
 
@@ -114,13 +115,3 @@ def newest_unfinished(script: str) -> Path:
         if read(folder)['status'] in ('running', 'interrupted'):
             return folder
     raise UserError(f'no run of {script}.py in {ROOT} waits to be resumed')
-
-
-def _processor():
-    """The processor's name; Linux has it in /proc/cpuinfo, elsewhere Python knows it."""
-    try:
-        with open('/proc/cpuinfo', encoding='utf-8', errors='replace') as file:
-            names = (line for line in file if line.startswith('model name'))
-            return next(names).split(':')[1].strip()
-    except (OSError, StopIteration):
-        return platform.processor()

@@ -14,6 +14,7 @@ import warnings
 import numpy as np
 
 from digits.errors import UserError
+from digits.processor import bfloat16_feature
 
 INSTALL = 'run  python -m pip install -r requirements.txt'
 
@@ -70,19 +71,6 @@ tf = _import_quietly()
 from tensorflow.core.protobuf.config_pb2 import CallableOptions  # noqa: E402
 
 IMPORT_SECONDS = time.perf_counter() - _started
-
-
-def bfloat16_feature() -> str:
-    """The processor's instructions for bfloat16 ('amx_bf16', 'avx512_bf16'), or ''.
-
-    Linux tells its processor's features in /proc/cpuinfo; of other systems nothing is assumed.
-    """
-    try:
-        with open('/proc/cpuinfo', encoding='ascii', errors='replace') as file:
-            flags = next((line for line in file if line.startswith('flags')), '').split()
-    except OSError:
-        return ''
-    return next((feature for feature in ('amx_bf16', 'avx512_bf16') if feature in flags), '')
 
 
 class _Session(tf.Session):

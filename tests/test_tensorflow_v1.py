@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from digits.errors import UserError
+from digits.processor import bfloat16_feature
 from digits.records import HOME
-from digits.tensorflow_v1 import bfloat16_feature, open_session, tf
+from digits.tensorflow_v1 import open_session, tf
 
 
 def python(code, **environment):

@@ -1,0 +1,29 @@
+"""What the processor is and what it can do. Linux tells both in /proc/cpuinfo.
+
+Only Python's own modules here: the benchmarks use it under Pythons that may have no others.
+"""
+import platform
+
+
+def name() -> str:
+    """The processor's name; elsewhere than on Linux Python's word for it, which may be ''."""
+    return _cpuinfo('model name') or platform.processor()
+
+
+def bfloat16_feature() -> str:
+    """The processor's instructions for bfloat16 ('amx_bf16', 'avx512_bf16'), or ''.
+
+    Of other systems than Linux nothing is assumed.
+    """
+    flags = _cpuinfo('flags').split()
+    return next((feature for feature in ('amx_bf16', 'avx512_bf16') if feature in flags), '')
+
+
+def _cpuinfo(key):
+    """The value in the first line of /proc/cpuinfo that begins with `key`, or ''."""
+    try:
+        with open('/proc/cpuinfo', encoding='utf-8', errors='replace') as file:
+            lines = (line for line in file if line.startswith(key))
+            return next(lines, '').partition(':')[2].strip()
+    except OSError:
+        return ''
