@@ -8,12 +8,9 @@ import of TensorFlow that predict.py needs. Writes the section `predict` of RESU
 import argparse
 import datetime
 import io
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -58,16 +55,8 @@ def pictures(count, seed=0):
 
 
 def measure(*command):
-    """(seconds, peak memory of its largest process in MB, lines printed) of a Python process."""
-    started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE,
-                               cwd=str(HOME))
-    lines = sum(1 for _ in process.stdout)
-    _, status, usage = os.wait4(process.pid, 0)  # of this child and those that it has waited for
-    seconds = time.perf_counter() - started
-    if status:
-        raise SystemExit(f'{command} ended with {status}')
-    return seconds, usage.ru_maxrss / 1024, lines
+    """turns.measure, of a Python process in the project's folder."""
+    return turns.measure([sys.executable, *map(str, command)], cwd=str(HOME))
 
 
 def main():

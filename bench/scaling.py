@@ -11,7 +11,6 @@ import datetime
 import json
 import multiprocessing
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -27,29 +26,24 @@ HERE = Path(__file__).resolve().parent
 
 
 def draw_data(folder, images):
-    """Make the folder of a data set of so many training images, if it is not there."""
-    if not folder.is_dir():
-        unfinished = folder.with_name(f'unfinished-{os.getpid()}')
-        unfinished.mkdir(parents=True)
-        pixels, labels = strokes.make(images + 1000, seed=1)
-        pixels = pixels[..., np.newaxis]
-        idx.write_folder(unfinished, [pixels[:images], labels[:images], pixels[images:],
-                                      labels[images:]])
-        unfinished.rename(folder)
+    """Make the folder of a data set of so many training images, whole or not at all."""
+    unfinished = folder.with_name(f'unfinished-{os.getpid()}')
+    unfinished.mkdir(parents=True)
+    pixels, labels = strokes.make(images + 1000, seed=1)
+    pixels = pixels[..., np.newaxis]
+    idx.write_folder(unfinished, [pixels[:images], labels[:images], pixels[images:],
+                                  labels[images:]])
+    unfinished.rename(folder)
 
 
 def measure(folder, batch, cores, run_dir):
     """(seconds of training, of the whole process, megabytes at most) of one epoch."""
-    process = subprocess.Popen(
+    _, memory, _ = turns.measure(
         ['taskset', '-c', f'0-{cores - 1}', sys.executable, str(HERE.parent / 'mnist_cnn.py'),
          '--data-dir', str(folder), '--epochs', '1', '--batch-size', str(batch),
-         '--validation-size', '1000', '--quiet', '--run-dir', str(run_dir)],
-        stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)  # of this child alone
-    if status:
-        raise SystemExit(f'mnist_cnn.py ended with {status}')
+         '--validation-size', '1000', '--quiet', '--run-dir', str(run_dir)])
     record = json.loads(Path(run_dir, 'run.json').read_text(encoding='utf-8'))
-    return (record['seconds']['training'], record['seconds']['whole'], usage.ru_maxrss / 1024)
+    return record['seconds']['training'], record['seconds']['whole'], memory
 
 
 def slope(values, seconds):
@@ -90,18 +84,21 @@ def main():
         'training images': [(count, 128, cores) for count in counts],
         'images a minibatch': [(60000, batch, cores) for batch in (50, 100, 200, 500, 1000)],
         'cores': [(60000, 128, number) for number in (1, 2) if number <= cores]}
-    rows, lines = {}, ['| | | training time | peak memory, MB |', '|---|---|---|---|']
-    for (kind, settings), varied in zip(cases.items(), (0, 1, 2)):
-        rows[kind] = []
-        for setting in settings:
-            folder = args.folder / f'strokes-{setting[0]}'
+    folders = {setting[0]: args.folder / f'strokes-{setting[0]}'
+               for settings in cases.values() for setting in settings}
+    for images, folder in folders.items():
+        if not folder.is_dir():
             # In a process of its own: what starts others passes its own peak memory on to them.
             drawing = multiprocessing.get_context('spawn').Process(target=draw_data,
-                                                                   args=(folder, setting[0]))
+                                                                   args=(folder, images))
             drawing.start()
             drawing.join()
+    rows, lines = {}, ['| | | training time | peak memory, MB |', '|---|---|---|---|']
+    for varied, (kind, settings) in enumerate(cases.items()):
+        rows[kind] = []
+        for setting in settings:
             run_dir = args.folder / f'run-{os.getpid()}-{len(lines)}'
-            result = measure(folder, *setting[1:], run_dir)
+            result = measure(folders[setting[0]], *setting[1:], run_dir)
             print(f'{setting[0]:,} images, batch {setting[1]}, {setting[2]} cores: '
                   f'{result[0]:.1f} s of training, {result[1]:.1f} s in all, {result[2]:.0f} MB',
                   flush=True)

@@ -147,6 +147,21 @@ def run(contestant, number):
     return line
 
 
+def measure(command, cwd=None):
+    """(seconds, peak memory of its largest process in MB, lines printed) of a command.
+
+    SystemExit if the command fails.
+    """
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=cwd)
+    lines = sum(1 for _ in process.stdout)
+    _, status, usage = os.wait4(process.pid, 0)  # of this child and those that it has waited for
+    seconds = time.perf_counter() - started
+    if status:
+        raise SystemExit(f'{" ".join(command)} ended with {status}')
+    return seconds, usage.ru_maxrss / 1024, lines
+
+
 def spread(values, form='{:.2f}'):
     """'median (smallest to largest)'."""
     return (f'{form} ({form} to {form})').format(
