@@ -6,6 +6,7 @@ pasted into 28 x 28 with its centre of mass in the middle. Sources: LeCun, Botto
 Haffner, "Gradient-Based Learning Applied to Document Recognition", Proceedings of the IEEE,
 1998, section III.A, and http://yann.lecun.com/exdb/mnist/.
 """
+import contextlib
 import os
 import warnings
 
@@ -27,35 +28,61 @@ warnings.filterwarnings('ignore', module='PIL')
 
 def read(path):
     """The picture in `path`, a file's name or an open binary file, as to_mnist gives it."""
-    name = getattr(path, 'name', 'the picture') if hasattr(path, 'read') else os.fspath(path)
-    try:
-        return to_mnist(_open(path))
-    except UserError as error:
-        raise UserError(f'{name}: {error}') from error
+    with named(path):
+        return to_mnist(opened(path, LONGEST))
 
 
 def to_mnist(image):
     """A PIL image of one digit, any mode and size -> uint8 [28, 28], white ink on black."""
-    image = _upright(image)
-    grey = _grey(_shrunk(_opaque_or_alpha(image)))
+    ink, mask = ink_of(upright(image), LONGEST)
+    if not mask.any():
+        raise UserError('no ink found; give a picture of one digit, darker or lighter '
+                        'than the paper')
+    return normalised(ink, _digit(ink, mask))
+
+
+def ink_of(image, longest):
+    """An upright PIL image -> (ink, mask), float and bool [h, w], neither side over `longest`.
+
+    Ink is the share of the paper's light that is missing, about 0 to 1; the mask says where that
+    is enough to be ink, which may be nowhere. The sides are the picture's divided by a whole
+    number, rounded up.
+    """
+    grey = _grey(_shrunk(_opaque_or_alpha(image), longest))
     small = _small(grey)
     if _light_on_dark(small):
         grey, small = 1 - grey, 1 - small
     ink = _ink(grey, _paper(grey, small))
-    mask = ink > _threshold(ink)
-    if not mask.any():
-        raise UserError('no ink found; give a picture of one digit, darker or lighter '
-                        'than the paper')
-    return _centred(_fit_20(_levels(ink, _digit(ink, mask))))
+    return ink, ink > _threshold(ink)
 
 
-def _open(path):
-    """The decoded picture, at a fraction of its size where JPEG allows that for nothing."""
+def normalised(ink, mask):
+    """The digit where `mask` [h, w] is True of `ink` [h, w], as MNIST has it: uint8 [28, 28]."""
+    return _centred(_fit_20(_levels(ink, mask)))
+
+
+@contextlib.contextmanager
+def named(path):
+    """What is raised inside as UserError begins with the name of `path`, a name or an open file."""
+    try:
+        yield
+    except UserError as error:
+        name = getattr(path, 'name', 'the picture') if hasattr(path, 'read') else os.fspath(path)
+        raise UserError(f'{name}: {error}') from error
+
+
+def opened(path, longest=None):
+    """The decoded picture, a PIL image; raises UserError with one sentence why there is none.
+
+    Given `longest`, a JPEG is decoded at a half, a quarter or an eighth of its size where both
+    sides stay as long as that: a large photo then takes less time.
+    """
     try:
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > Image.MAX_IMAGE_PIXELS:
                 raise Image.DecompressionBombError
-            image.draft(None, (LONGEST, LONGEST))
+            if longest:
+                image.draft(None, (longest, longest))
             image.load()
             return image
     except FileNotFoundError:
@@ -78,7 +105,7 @@ def _open(path):
         raise UserError(why) from error
 
 
-def _upright(image):
+def upright(image):
     """The picture as its camera's EXIF orientation says it was held."""
     if image.format == 'TIFF':  # turned by Pillow when loaded; Pillow 9.5 leaves the tag behind
         image.load()
@@ -122,9 +149,9 @@ def _stretched(values):
     return np.uint8((values - low) / (high - low or 1) * 255)
 
 
-def _shrunk(image):
-    """The picture with its longer side at most LONGEST, area-averaged."""
-    factor = -(-max(image.size) // LONGEST)
+def _shrunk(image, longest):
+    """The picture with its longer side at most `longest`, area-averaged."""
+    factor = -(-max(image.size) // longest)
     return image.reduce(factor) if factor > 1 else image
 
 
