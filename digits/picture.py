@@ -58,7 +58,7 @@ def ink_of(image, longest):
 
 def normalised(ink, mask):
     """The digit where `mask` [h, w] is True of `ink` [h, w], as MNIST has it: uint8 [28, 28]."""
-    return _centred(_fit_20(_levels(ink, mask)))
+    return _centred(_fit_20(_pen_of_mnist(_levels(ink, mask))))
 
 
 @contextlib.contextmanager
@@ -180,8 +180,8 @@ def _small(grey):
 
 
 def _reach(small):
-    """How far a window of a third of the picture reaches from its middle."""
-    return max(1, max(small.shape) // 6)
+    """How far a window of a quarter of the picture reaches from its middle."""
+    return max(1, max(small.shape) // 8)
 
 
 def _in_window(extreme, values, reach):
@@ -205,7 +205,7 @@ def _light_on_dark(small):
 
     Where light and dark meet, within a window, ink is the smaller part, above all at the
     picture's edge. Looked at window by window because uneven light can make the shade on a
-    white page darker than ink elsewhere.
+    white page darker than ink elsewhere. Where that leaves doubt, ink is in narrower strokes.
     """
     low = _in_window(np.minimum, small, _reach(small))
     high = _in_window(np.maximum, small, _reach(small))
@@ -214,7 +214,26 @@ def _light_on_dark(small):
     rows, columns = (np.ones(side) for side in votes.shape)
     # The outermost pixels count four times: a bold digit cropped close fills half the picture.
     rows[[0, -1]] = columns[[0, -1]] = 4
-    return rows @ votes @ columns < 0
+    lead = rows @ votes @ columns / (rows @ meet @ columns)
+    if abs(lead) < 0.3:
+        lead += _narrower(small) / 2
+    return lead < 0
+
+
+def _narrower(small):
+    """Which is in narrower strokes: 1 if all the dark is, -1 if all the light is.
+
+    By granulometry (Matheron, 1975): what a closing fills is dark and narrower than its window,
+    what an opening cuts off is light; the narrower the window, the more it counts. The edge of a
+    shadow is neither, on whatever side of it there is more.
+    """
+    dark = light = 0
+    for reach in (1, 2, 4, 8):
+        closed = _in_window(np.minimum, _in_window(np.maximum, small, reach), reach)
+        opened = _in_window(np.maximum, _in_window(np.minimum, small, reach), reach)
+        dark += (closed - small).sum() / reach
+        light += (small - opened).sum() / reach
+    return (dark - light) / max(dark + light, 1e-9)
 
 
 def _mirrored(rows, count):
@@ -230,9 +249,14 @@ def _mirrored(rows, count):
 def _paper(grey, small):
     """Brightness [h, w] of the paper behind the ink, never 0.
 
-    A closing (largest in a window, then smallest of those): what is darker than its
-    surroundings and narrower than a third of the picture is gone, shade and its edges stay.
+    If it is the same everywhere, as in drawings, the brightness that is seen most. Else a closing
+    (largest in a window, then smallest of those): what is darker than its surroundings and
+    narrower than a quarter of the picture is gone, shade and its edges stay.
     """
+    middle = (small.min() + small.max()) / 2
+    darker, most, lighter = np.percentile(small[small >= middle], [20, 50, 95])
+    if lighter - darker < 0.08 * np.ptp(small):
+        return np.maximum(most, grey)
     reach = _reach(small)
     top, left = (min(reach, side - 1) for side in small.shape)
     padded = _mirrored(_mirrored(small, top).T, left).T
@@ -318,22 +342,33 @@ def _components(mask):
 def _digit(ink, mask):
     """`mask` [h, w] of the digit alone: its heaviest part and, step by step, what is beside that.
 
-    Left out are specks far away, shadows and halves of neighbours at the picture's edge, a box
-    drawn around all: nothing that a digit in several strokes could need.
+    Left out are specks, a box drawn around all, what the picture's edge cuts off beside a whole
+    digit, ink half as dark as the digit's or less (shade), and what is longer than the digit
+    though less ink (ruled lines): nothing that a digit in several strokes could need.
     """
     side = -(-max(mask.shape) // 200)
     labels = _components(_blocks(mask, side))
     if labels.max() == 1:
         return mask
-    weights = np.bincount(_pixels(labels, side, mask.shape)[mask], ink[mask])
+    part = _pixels(labels, side, mask.shape)[mask]
+    weights = np.bincount(part, ink[mask])
+    darkness = weights / np.maximum(np.bincount(part), 1)
     weights[weights < weights.max() / 30] = 0
     for label in np.flatnonzero(weights):
         others = np.count_nonzero(weights > weights[label] / 8) > 1
         if others and _is_frame(labels == label):
             weights[label] = 0
+    cut = np.zeros(len(weights), bool)
+    cut[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = True
+    main = np.where(cut, weights / 4, weights).argmax()
+    if not cut[main]:
+        weights[cut] = 0
+    weights[darkness < darkness[main] / 2] = 0
+    for label in np.flatnonzero(weights):
+        if _length(labels == label) > 1.5 * _length(labels == main):
+            weights[label] = 0
     labels = np.where(weights > 0, np.arange(len(weights)), 0)[labels]
-    weights[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] /= 4
-    chosen = np.arange(len(weights)) == weights.argmax()
+    chosen = np.arange(len(weights)) == main
     while True:
         top, bottom, left, right = _box(chosen[labels])
         reach = max(bottom - top, right - left, max(labels.shape) // 4) // 2 + 1
@@ -343,6 +378,12 @@ def _digit(ink, mask):
         if (grown == chosen).all():
             return mask & _pixels(chosen[labels], side, mask.shape)
         chosen = grown
+
+
+def _length(part):
+    """The longer side of a part's box."""
+    top, bottom, left, right = _box(part)
+    return max(bottom - top, right - left)
 
 
 def _is_frame(part):
@@ -367,7 +408,7 @@ def _levels(ink, mask):
     pen = _median(ink[mask])
     paper = 0 if mask.all() else min(_median(ink[~mask]), pen / 2)
     ink = np.clip((ink - paper) / (pen - paper), 0, 1) * near
-    top, bottom, left, right = _box(ink > 0.1)
+    top, bottom, left, right = _box(ink > 0.2)
     return ink[top:bottom, left:right]
 
 
@@ -380,6 +421,28 @@ def _box(mask):
     """Top, bottom, left, right of what is True: rows top to bottom - 1."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+
+
+def _pen_of_mnist(ink):
+    """`ink` [h, w], or if its lines are thinner than those of MNIST, with thicker ones.
+
+    A line has two edges as long as itself, so its width is twice its area over their length. Of a
+    digit's 20 pixels that is 1.5 to 4.3 in 98 % of MNIST's training images.
+    """
+    height, width = ink.shape
+    fine = 4  # for each of the 20 pixels
+    scale = 20 * fine / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    enlarged = Image.fromarray(np.float32(ink)).resize(
+        size, Image.BOX if scale < 1 else Image.BICUBIC)
+    enlarged = np.pad(np.asarray(enlarged), 2 * fine).clip(0, 1)
+    down, across = np.diff(enlarged, axis=0)[:, 1:], np.diff(enlarged, axis=1)[1:]
+    pen = 2 * enlarged.sum() / np.hypot(down, across).sum() / fine
+    if pen > 1.6:
+        return ink
+    enlarged = _in_window(np.maximum, enlarged, round((2.1 - pen) / 2 * fine))
+    top, bottom, left, right = _box(enlarged > 0.1)
+    return enlarged[top:bottom, left:right]
 
 
 def _fit_20(ink):
