@@ -19,6 +19,7 @@ FORMATS = ('PNG', 'JPEG', 'BMP', 'GIF', 'PPM', 'TIFF', 'WEBP')
 ENDINGS = ('.png', '.apng', '.jpg', '.jpeg', '.jpe', '.jfif', '.bmp', '.gif', '.tif', '.tiff',
            '.webp', '.ppm', '.pgm', '.pbm', '.pnm', '.pfm')
 LONGEST = 400  # pixels: a digit a tenth of a photo wide still has 2 for each of MNIST's 20
+NO_DIGIT = 'no digit found: this does not look like ink on paper'
 FAINTEST = 0.06  # of the paper's brightness: less contrast than this is paper, not ink
 
 Image.preinit()  # the first five of FORMATS; asked for one it lacks, Pillow imports all it has
@@ -38,6 +39,11 @@ def to_mnist(image):
     if not mask.any():
         raise UserError('no ink found; give a picture of one digit, darker or lighter '
                         'than the paper')
+    # Otsu's measure of a threshold: the share of the variance that lies between ink and paper.
+    share = mask.mean()
+    between = ((ink * mask).mean() - share * ink.mean()) ** 2
+    if between < 0.65 * ink.var() * share * (1 - share):
+        raise UserError(NO_DIGIT)
     return normalised(ink, _digit(ink, mask))
 
 
@@ -354,6 +360,8 @@ def _digit(ink, mask):
     weights = np.bincount(part, ink[mask])
     darkness = weights / np.maximum(np.bincount(part), 1)
     weights[weights < weights.max() / 30] = 0
+    if np.count_nonzero(weights) > 8:
+        raise UserError(NO_DIGIT)
     for label in np.flatnonzero(weights):
         others = np.count_nonzero(weights > weights[label] / 8) > 1
         if others and _is_frame(labels == label):
@@ -376,8 +384,19 @@ def _digit(ink, mask):
         grown = np.bincount(near.ravel(), minlength=len(weights)) > 0
         grown[0] = False
         if (grown == chosen).all():
-            return mask & _pixels(chosen[labels], side, mask.shape)
+            break
         chosen = grown
+    if _side_by_side([_box(labels == label) for label in np.flatnonzero(weights)], bottom - top):
+        raise UserError('several digits; give one alone, or read them all with predict.py --page')
+    return mask & _pixels(chosen[labels], side, mask.shape)
+
+
+def _side_by_side(boxes, height):
+    """Whether two of the parts' boxes, tall for a digit of that `height`, stand next to each other.
+    """
+    tall = sorted((left, right) for top, bottom, left, right in boxes if bottom - top > 0.6 * height)
+    return any(reach - left < 0.25 * min(reach - start, right - left)
+               for (start, reach), (left, right) in zip(tall, tall[1:]))
 
 
 def _length(part):
