@@ -26,7 +26,7 @@ SCRIPTS = ('mnist_numpy_sigmoid', 'mnist_softmax', 'mnist_cnn_3x3', 'mnist_cnn')
 ARTICLES = (
     ('A-softmax', 'mnist_softmax.py', '0.9163', 'test_accuracy', 5),
     ('A-cnn', 'mnist_cnn.py --steps 20000 --batch-size 50 --learning-rate 0.0001 '
-     '--schedule constant --label-smoothing 0 --drop-rate 0.5 --shift 0 '
+     '--schedule constant --label-smoothing 0 --drop-rate 0.5 --warp 0 --outliers 0 '
      '--initial-stddev 0.1 0.1 0.1 0.1 --initial-bias 0.1', '0.992', 'test_accuracy', 2),
     ('B-numpy', 'mnist_numpy_sigmoid.py', '0.8147', 'training_accuracy', 5),
     ('B-twin', 'mnist_softmax.py --epochs 1000 --batch-size 60000 --validation-size 0 '
@@ -37,8 +37,9 @@ ARTICLES = (
     ('D', 'mnist_softmax.py --epochs 30 --batch-size 128 --loss-every 1 --learning-rate 0.01 '
      '--initial-stddev 0.01 0', '0.9118', 'test_accuracy', 5),
     ('E1', 'mnist_cnn.py --steps 10000 --batch-size 50 --score-test-every 500 '
-     '--learning-rate 0.0001 --schedule constant --label-smoothing 0 --drop-rate 0.5 --shift 0 '
-     '--initial-stddev 0.1 0.1 1 0 --initial-bias 0.1', '-', 'test_accuracy', 2),
+     '--learning-rate 0.0001 --schedule constant --label-smoothing 0 --drop-rate 0.5 '
+     '--warp 0 --outliers 0 --initial-stddev 0.1 0.1 1 0 --initial-bias 0.1', '-',
+     'test_accuracy', 2),
 )
 
 

@@ -68,6 +68,7 @@ class DataSet:
             rows, columns = images.shape[1:3]
             self._pixels = images.reshape(self._count, rows * columns) if reshape else images
             self._targets = labels
+        self._given = self._count  # without what is added
         self._rewind()
 
     def _rewind(self):
@@ -90,8 +91,23 @@ class DataSet:
         return self._targets if self._order is None else self._targets[self._order]
 
     @property
+    def pixels(self):
+        """All images as they are kept, in their first order: uint8 [num_examples, 784]."""
+        return self._pixels
+
+    @property
     def num_examples(self):
         return self._count
+
+    def add(self, images, labels):
+        """More to learn from, uint8 [n, 28, 28] with labels [n] or one for all; not to score.
+
+        Before the first batch. What is drawn in_order stays as it was.
+        """
+        self._pixels = np.concatenate([self._pixels, images.reshape(-1, self._pixels.shape[1])])
+        labels = np.broadcast_to(np.asarray(labels, self._targets.dtype), len(images))
+        self._targets = np.concatenate([self._targets, labels])
+        self._count = len(self._pixels)
 
     @property
     def epochs_completed(self):
@@ -137,9 +153,10 @@ class DataSet:
             self._shuffle()
 
     def in_order(self, batch_size):
-        """Yield (images, labels) once through, in today's order; the last may be smaller."""
-        for start in range(0, self._count, batch_size):
-            yield self._rows(start, min(start + batch_size, self._count))
+        """Yield (images, labels) once through, as they were given; the last may be smaller."""
+        for start in range(0, self._given, batch_size):
+            rows = slice(start, min(start + batch_size, self._given))
+            yield self._scaled(np.asarray(self._pixels[rows])), self._targets[rows]
 
     def _shuffle(self):
         shuffled = np.arange(self._count)

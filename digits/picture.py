@@ -394,9 +394,10 @@ def _digit(ink, mask):
 def _side_by_side(boxes, height):
     """Whether two of the parts' boxes, tall for a digit of that `height`, stand next to each other.
     """
-    tall = sorted((left, right) for top, bottom, left, right in boxes if bottom - top > 0.6 * height)
-    return any(reach - left < 0.25 * min(reach - start, right - left)
-               for (start, reach), (left, right) in zip(tall, tall[1:]))
+    tall = sorted((left, right) for top, bottom, left, right in boxes
+                  if bottom - top > 0.6 * height)
+    return any(end - left < 0.25 * min(end - start, right - left)
+               for (start, end), (left, right) in zip(tall, tall[1:]))
 
 
 def _length(part):

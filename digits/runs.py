@@ -231,9 +231,11 @@ class Run:
 
     def score(self, dataset) -> tuple:
         """Loss and accuracy over a whole data set, 1,000 images at a time: memory stays small."""
-        sums = sum(np.multiply(self._score(images, labels), len(images))
-                   for images, labels in dataset.in_order(1000))
-        loss, accuracy = sums / dataset.num_examples
+        scores = [(*self._score(images, labels), len(images))
+                  for images, labels in dataset.in_order(1000)]
+        losses, accuracies, counts = zip(*scores)
+        loss = np.average(losses, weights=counts)
+        accuracy = np.average(accuracies, weights=counts)
         return float(loss), float(accuracy)
 
     def finish(self) -> float:
