@@ -565,7 +565,7 @@ def test_labels_that_are_nowhere_or_a_folder_are_a_sentence(tmp_path):
 
 
 def test_tables_as_spreadsheets_save_them_are_read(tmp_path):
-    text = '\ufeffkind, file, label\r\n"a, b","숫자 3.png", 3 \r\n\r\nc,sub/d.png,0\r\n'
+    text = '\ufefffile, kind, label\r\n"숫자 3.png","a, b", 3 \r\n\r\nsub/d.png,c,0\r\n'
     (tmp_path / 'labels.csv').write_bytes(text.encode())
     assert scoring.read_labels(str(tmp_path / 'labels.csv')) == {
         str(tmp_path / '숫자 3.png'): 3, os.path.join(str(tmp_path), 'sub/d.png'): 0}
