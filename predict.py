@@ -1,6 +1,7 @@
 """Which digit is in a picture? Restores the newest checkpoint and reads any picture file.
 
-A folder stands for all pictures in it.
+A folder stands for all pictures in it, - for the one on standard input. --page finds several digits
+in a picture, --labels scores pictures with labels, --plot and --feature-maps draw.
 
 $ python predict.py data/3-pencil-photo.jpg data/7-chalk.jpg data/8-dark-canvas.png
 data/3-pencil-photo.jpg  3   90.79%   (then 9: 1.21%)
@@ -9,81 +10,113 @@ data/8-dark-canvas.png   8   92.83%   (then 0: 0.97%)
 """
 import argparse
 import contextlib
-import itertools
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from digits import classifier, command_line, reading
+from digits import answers, classifier, command_line, plots, reading, scoring
 
 
-def describe(probabilities) -> str:
-    """'3  99.87 %   (then 8: 0.05 %)' of ten probabilities."""
-    digit, runner_up = np.argsort(-probabilities, kind='stable')[:2]  # of equals, argmax's first
-    return (f'{digit}  {probabilities[digit]:7.2%}   '
-            f'(then {runner_up}: {probabilities[runner_up]:.2%})')
-
-
-def random_image(args) -> tuple:
-    """(its name, uint8 [1, 28, 28], its label) of a random image of the test set."""
-    from digits import input_data  # who names pictures needs no data set
-    args.seed, args.quiet, args.validation_size = 0, False, 0
-    test = input_data.load(args, dtype=np.uint8).test
-    index = np.random.RandomState().randint(test.num_examples)
-    return f'test image {index}', test.images[index].reshape(1, 28, 28), int(test.labels[index])
-
-
-def show(names, probabilities, width=1, label=None, as_json=False):
-    """Print a line for each name, filled up to `width`, and its row of `probabilities` [n, 10]."""
-    for name, row in zip(names, probabilities):
-        if as_json:
-            result = {'file': name, 'digit': int(row.argmax()),
-                      'probability': float(row.max()), 'probabilities': row.tolist()}
-            print(json.dumps(result if label is None else {**result, 'label': label}))
-        else:
-            known = '' if label is None else f'label {label}, prediction '
-            print(f'{name:{width}}  {known}{describe(row)}')
-    sys.stdout.flush()
-
-
-def main(argv=None):
-    """Print a line for each picture; returns nothing."""
+def parse(argv):
+    """The flags; a usage error if they contradict each other."""
     parser = argparse.ArgumentParser(prog='predict.py', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('images', nargs='*', metavar='IMAGE',
-                        help='picture files, or folders with pictures in them')
-    parser.add_argument('--random', action='store_true',
-                        help='a random image of the test set, with its label')
+                        help='picture files, folders with pictures in them, or -')
+    parser.add_argument('-r', '--recursive', action='store_true',
+                        help='with a folder, also the pictures in its folders')
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument('--page', action='store_true', help='read all digits in a picture')
+    how.add_argument('--labels', metavar='CSV', help='score the pictures that this table names: '
+                     'its columns are file and label, its files lie in its folder or in IMAGE')
+    how.add_argument('--random', action='store_true',
+                     help='a random image of the test set, with its label')
+    parser.add_argument('--plot', metavar='FILE', help='draw what was read, and how surely')
+    parser.add_argument('--feature-maps', metavar='FILE',
+                        help='draw what the convolutions make of one picture')
     parser.add_argument('--run-dir', metavar='DIR',
                         help='the run to restore (default: the newest in runs/, a CNN if any)')
     parser.add_argument('--json', action='store_true', help='print one JSON object a line')
     command_line.data_flags(parser)
-    args = parser.parse_args(argv)
-    if bool(args.images) == args.random:
+    argv = sys.argv[1:] if argv is None else argv
+    end = [*argv, '--'].index('--')  # which parse_intermixed_args does not know
+    args = parser.parse_intermixed_args(argv[:end])  # flags before, between and behind pictures
+    args.images += argv[end + 1:]
+    if bool(args.images) == args.random and not args.labels:
         parser.error('name pictures to read, for example data/3-pencil-photo.jpg, or --random')
+    if args.labels and len(args.images) > 1:
+        parser.error('--labels names the pictures; give no more than the folder they lie in')
+    if args.feature_maps and (args.labels or args.page):
+        parser.error('--feature-maps is for one digit, not for --labels or --page')
+    if args.plot and args.plot == args.feature_maps:
+        parser.error('--plot and --feature-maps need a file each')
+    return args
 
-    def restored():
-        return classifier.restore(Path(args.run_dir) if args.run_dir else classifier.newest_run())
 
-    if args.random:
-        name, image, label = random_image(args)
-        show([name], restored()(image), label=label, as_json=args.json)
-        return
-    names, mistakes = reading.named(args.images)
-    width = max(map(len, names), default=0)
-    classify, failures = None, 0
-    with contextlib.closing(reading.in_batches(names)) as batches:
-        for readable, images, sentences in itertools.chain([([], None, mistakes)], batches):
+def random_image(args):
+    """Yield [a Picture], a random image of the test set."""
+    from digits import input_data  # who names pictures needs no data set
+    args.seed, args.quiet, args.validation_size = 0, False, 0
+    test = input_data.load(args, dtype=np.uint8).test
+    index = np.random.RandomState().randint(test.num_examples)
+    yield [answers.Picture(f'test image {index}', test.images[index].reshape(1, 28, 28),
+                           label=int(test.labels[index]), file=False)]
+
+
+def show(pictures, width, args):
+    """Print a line or an object for each picture, and a sentence for each that cannot be read."""
+    for picture in pictures:
+        if args.json:
+            print(json.dumps(picture.as_object()))
+        elif args.labels or not picture.error:
+            print(picture.line(width))
+    sys.stdout.flush()
+    for picture in pictures:
+        if picture.error:
+            print(f'predict.py: {picture.error}', file=sys.stderr)
+
+
+def main(argv=None):
+    """Print a line for each picture; SystemExit if some (1) or all (2) could not be read."""
+    args = parse(argv)
+    sys.stdout.reconfigure(errors='backslashreplace')  # names may have letters that it lacks
+    labels = scoring.read_labels(args.labels, *args.images) if args.labels else {}
+    names = list(labels) or reading.named(args.images, args.recursive)
+    for file, most in (args.plot, len(labels) or plots.MOST), (args.feature_maps, 1):
+        if file:
+            plots.check(file, names, most)
+    width = max(map(answers.columns, names), default=0)
+
+    classify, failures, drawn, score = None, 0, [], scoring.Score(labels)
+    with contextlib.closing(random_image(args) if args.random else
+                            reading.in_batches(names, args.page)) as batches:
+        for pictures in batches:
+            readable = [picture for picture in pictures if not picture.error]
+            failures += len(pictures) - len(readable)
             if readable:
-                classify = classify or restored()
-                show(readable, classify(images), width, as_json=args.json)
-            failures += len(sentences)
-            for sentence in sentences:
-                print(f'predict.py: {sentence}', file=sys.stderr)
+                classify = classify or classifier.restore(
+                    Path(args.run_dir) if args.run_dir else classifier.newest_run())
+                answers.classify(readable, classify)
+            if readable and args.feature_maps:
+                plots.feature_maps(classify.feature_maps(readable[0].images[0]), readable[0],
+                                   args.feature_maps)
+            shown = pictures
+            if labels:
+                missed = score.add(pictures)
+                shown = pictures if args.json else missed
+            elif args.plot:
+                drawn += readable
+            show(shown, width, args)
+    if labels:
+        print(json.dumps(score.summary()) if args.json else '\n'.join(score.lines()))
+        if args.plot:
+            plots.score(score, args.plot)
+    elif drawn:
+        (plots.pages if args.page else plots.answers)(drawn, args.plot)
     if failures:
-        raise SystemExit(1 if classify else 2)
+        raise SystemExit(1 if classify or labels else 2)
 
 
 if __name__ == '__main__':

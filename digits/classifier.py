@@ -21,8 +21,49 @@ def newest_run() -> Path:
     raise UserError(f'no checkpoint in {records.ROOT} yet: run  python mnist_cnn.py  first')
 
 
-def restore(folder: Path):
-    """The classifier that a run has trained: uint8 [n, 28, 28] -> probabilities [n, 10].
+class Classifier:
+    """What a run has learned: classify(images uint8 [n, 28, 28]) -> (probabilities, doubts).
+
+    probabilities: float [n, 10]; doubts: n strings, '' or a short reason not to be sure.
+    """
+
+    def __init__(self, script, probabilities, session=None, x=None):
+        self._script, self._probabilities = script, probabilities
+        self._session, self._x = session, x  # of a graph in TensorFlow
+
+    def __call__(self, images):
+        return self._probabilities(images), [''] * len(images)
+
+    def feature_maps(self, image) -> list:
+        """[(title, float [h, w, filters])]: what each convolution makes of an image uint8 [28, 28].
+
+        Its output, then that after bias (if it has one) and ReLU, in the graph's order.
+        Raises UserError if the run's script has no convolution.
+        """
+        found = []
+        if self._session:
+            from digits.tensorflow_v1 import tf
+            with self._session.graph.as_default() as graph:
+                for conv in graph.get_operations():
+                    if conv.type != 'Conv2D':
+                        continue
+                    layer, output, after = conv.name.split('/')[0], conv.outputs[0], conv
+                    while after.type in ('Conv2D', 'MaxPool'):  # pooled before bias and ReLU
+                        after = after.outputs[0].consumers()[0]
+                    biased = after.type == 'BiasAdd'
+                    steps = 'bias and ReLU' if biased else 'ReLU'
+                    found += [(f'{layer}, before {steps}', output),
+                              (f'{layer}, after {steps}', tf.nn.relu(
+                                  tf.nn.bias_add(output, after.inputs[1]) if biased else output))]
+        if not found:
+            raise UserError(f'{self._script} has no convolution and so no feature maps; name a '
+                            'run of mnist_cnn or mnist_cnn_3x3 with --run-dir')
+        maps = self._session.run([tensor for _, tensor in found], {self._x: _rows(image)})
+        return [(title, values[0]) for (title, _), values in zip(found, maps)]
+
+
+def restore(folder: Path) -> Classifier:
+    """The classifier that a run has trained.
 
     The graph is built by the script that run.json names, one of SCRIPTS; the folder gives numbers
     only. Raises UserError if there is no such run, or no checkpoint that fits its graph.
@@ -33,7 +74,7 @@ def restore(folder: Path):
         raise UserError(f'{folder}: its run.json names {script!r}, which is none of our scripts')
     lesson = importlib.import_module(script)
     if script == 'mnist_numpy_sigmoid':
-        return _restore_numpy(folder, lesson)
+        return Classifier(script, _restore_numpy(folder, lesson))
     from digits.tensorflow_v1 import open_session, tf  # weights.npz is read without it
     with tf.Graph().as_default():
         x = tf.placeholder(tf.float32, [None, 784], name='x')
@@ -43,9 +84,15 @@ def restore(folder: Path):
         probabilities = tf.nn.softmax(lesson.inference(x, **shape))
         session, _ = open_session(precision='float32')
         checkpoints.SaverCheckpoints(folder, session).restore()
-    return lambda images: np.concatenate([
-        session.run(probabilities, {x: chunk.reshape(-1, 784) / np.float32(255)})
-        for chunk in np.array_split(images, -(-len(images) // 1000))])
+    return Classifier(script, lambda images: np.concatenate([
+        session.run(probabilities, {x: _rows(chunk)})
+        for chunk in np.array_split(images, -(-len(images) // 1000))]), session, x)
+
+
+def _rows(images):
+    """uint8 [n, 28, 28] or [28, 28] -> float32 [n, 784] in [0, 1], what the scripts' graphs take.
+    """
+    return images.reshape(-1, 784) / np.float32(255)
 
 
 def _restore_numpy(folder, lesson):

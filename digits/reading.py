@@ -1,73 +1,149 @@
 """Many pictures: from words on the command line to names, and to images, read on all cores."""
 import collections
+import functools
 import glob
+import io
 import multiprocessing
 import os
 import signal
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
+from PIL import Image
 
 from digits import picture
+from digits.answers import Picture
 from digits.errors import UserError
 
 BATCH = 64  # pictures that are read, classified and printed at once
 AHEAD = 64  # batches that are read before they are asked for: TensorFlow takes seconds to start
+MOST_BYTES = 100 * 10 ** 6  # of standard input, which is kept in memory
 
 
-def named(words) -> tuple:
-    """(names of the pictures that words on the command line stand for, sentences about mistakes).
+def named(words, recursive=False) -> list:
+    """The names of the pictures that words on the command line stand for.
 
-    A folder stands for what ends like a picture in it, sorted; folders in it are left out.
+    A folder stands for what ends like a picture in it, sorted, with `recursive` also in the
+    folders in it; hidden ones are left out. One without a picture stays: it cannot be read.
     """
-    names, mistakes = [], []
+    names = []
     for word in words:
-        # Not every shell turns data/*.jpg into names.
-        for name in (sorted(glob.glob(word)) if '*' in word else []) or [word]:
-            if not os.path.isdir(name):
-                names.append(name)
-                continue
-            inside = [path for path in sorted(glob.glob(os.path.join(glob.escape(name), '*')))
-                      if path.lower().endswith(picture.ENDINGS) and not os.path.isdir(path)]
-            names += inside
-            if not inside:
-                mistakes.append(f'{name}: no picture in it; name a folder with pictures')
-    return names, mistakes
+        # Not every shell turns data/*.jpg into names; a name that is there is no pattern.
+        for name in [word] if os.path.lexists(word) else sorted(glob.glob(word)) or [word]:
+            names += (_inside(name, recursive) if os.path.isdir(name) else []) or [name]
+    return names
 
 
-def read_pictures(names) -> tuple:
-    """(names that could be read, their images uint8 [n, 28, 28], sentences about the others)."""
-    readable, images, mistakes = [], [], []
+def _inside(folder, recursive):
+    found, unreadable = [], []
+    # Links to folders are not followed, so none leads round in circles.
+    for path, folders, files in os.walk(
+            folder, onerror=lambda error: unreadable.append(error.filename)):
+        found += [os.path.join(path, file) for file in files
+                  if file.lower().endswith(picture.ENDINGS) and not file.startswith('.')]
+        folders[:] = [name for name in folders if recursive and not name.startswith('.')]
+    return sorted(found + unreadable)
+
+
+@functools.lru_cache(maxsize=None)
+def standard_input() -> bytes:
+    """What comes in on standard input, cut after MOST_BYTES + 1; read once."""
+    return sys.stdin.buffer.read(MOST_BYTES + 1) if sys.stdin else b''  # None if it is closed
+
+
+def source(name, data=None):
+    """What Pillow opens for a name; for '-' a file in memory of `data` or of standard input.
+
+    Raises UserError if the name is that of a folder, or if there is nothing or too much in data.
+    """
+    if os.path.isdir(name):
+        try:
+            os.listdir(name)
+        except OSError as error:
+            raise UserError(f'{name}: cannot be read ({error.strerror}); check its permissions'
+                            ) from None
+        raise UserError(f'{name}: no picture in it; name a folder with pictures, or add -r for '
+                        'those in its folders')
+    if name != '-':
+        return name
+    data = standard_input() if data is None else data
+    if not data:
+        raise UserError('-: nothing comes in on standard input; pipe a picture into it')
+    if len(data) > MOST_BYTES:
+        raise UserError(f'-: more than {MOST_BYTES // 10 ** 6} MB on standard input; make the '
+                        'picture smaller')
+    file = io.BytesIO(data)
+    file.name = name
+    return file
+
+
+def upright(each, longest) -> tuple:
+    """(a Picture as a person sees it, its width, its height in pixels).
+
+    It is uint8 [h, w, 3], or float [h, w] if its levels have no agreed range, neither side over
+    `longest`; what is transparent is grey.
+    """
+    if not each.file:
+        return each.images[0], 28, 28
+    file = source(each.name)
+    with picture.named(file):
+        image = picture.upright(picture.opened(file))
+    size = image.size
+    if image.mode == 'F' or image.mode.startswith('I'):
+        image = Image.fromarray(np.asarray(image, np.float32))
+    elif image.mode == 'LAB':  # Pillow turns it into nothing else
+        image = image.getchannel(0).convert('RGB')
+    else:
+        image = image.convert('RGBA')
+        image = Image.alpha_composite(Image.new('RGBA', size, (160, 160, 160)), image
+                                      ).convert('RGB')
+    image.thumbnail((longest, longest))
+    return (np.asarray(image), *size)
+
+
+def read_pictures(names, page=False, data=None) -> list:
+    """A Picture for each name; `page`: with all digits in it; data: what '-' stands for."""
+    pictures = []
     for name in names:
         try:
-            images.append(picture.read(name))
-            readable.append(name)
+            file = source(name, data)
+            if page:
+                from digits import segmentation  # one digit needs none
+                boxes, images = segmentation.read(file)
+            else:
+                boxes, images = None, picture.read(file)[np.newaxis]
+            pictures.append(Picture(name, images, boxes))
         except UserError as error:
-            mistakes.append(str(error))
-    return readable, np.array(images, np.uint8).reshape(-1, 28, 28), mistakes
+            pictures.append(Picture(name, error=str(error)))
+    return pictures
 
 
-def in_batches(names):
+def in_batches(names, page=False):
     """Yield what read_pictures gives of BATCH names after the other; many are read on all cores.
 
     AHEAD batches wait for their turn at most: memory does not grow with the number of names.
     """
     batches = [names[start:start + BATCH] for start in range(0, len(names), BATCH)]
     if len(batches) < 2:
-        yield from map(read_pictures, batches)
+        for batch in batches:
+            yield read_pictures(batch, page)
         return
+    data = standard_input() if '-' in names else None  # whom we start has none
     # Spawned, not forked: a copy of a process with TensorFlow's threads in it may hang.
     with ProcessPoolExecutor(min(os.cpu_count() or 1, 8, len(batches)),
                              multiprocessing.get_context('spawn')) as pool:
+        def submit(batch):
+            return pool.submit(read_pictures, batch, page, data if '-' in batch else None)
+
         answer = signal.signal(signal.SIGINT, signal.SIG_IGN)  # whom we start leaves Ctrl-C to us
-        under_way = collections.deque(
-            pool.submit(read_pictures, batch) for batch in batches[:AHEAD])
+        under_way = collections.deque(map(submit, batches[:AHEAD]))
         signal.signal(signal.SIGINT, answer)
         try:
             for batch in batches[AHEAD:]:
                 yield under_way.popleft().result()
-                under_way.append(pool.submit(read_pictures, batch))
+                under_way.append(submit(batch))
             while under_way:
                 yield under_way.popleft().result()
         except BrokenProcessPool:

@@ -64,11 +64,13 @@ def script(small_dir):
     """Run a script in a process of its own: script('predict.py', '--random') -> CompletedProcess.
 
     It learns from the small data set unless the flags or `environment` say otherwise.
+    `standard_input` is the file that it gets there.
     """
-    def run(name, *flags, environment=None, timeout=300):
-        return subprocess.run(
-            [sys.executable, str(HOME / name), *map(str, flags)], stdin=subprocess.DEVNULL,
-            capture_output=True, text=True,
-            timeout=timeout, check=False, cwd=str(HOME),
-            env={**os.environ, 'MNIST_DATA_DIR': str(small_dir), **(environment or {})})
+    def run(name, *flags, environment=None, timeout=300, standard_input=os.devnull):
+        with open(str(standard_input), 'rb') as file:
+            return subprocess.run(
+                [sys.executable, str(HOME / name), *map(str, flags)], stdin=file,
+                capture_output=True, text=True,
+                timeout=timeout, check=False, cwd=str(HOME),
+                env={**os.environ, 'MNIST_DATA_DIR': str(small_dir), **(environment or {})})
     return run

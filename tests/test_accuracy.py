@@ -51,7 +51,7 @@ def test_strokes_alone_teach_to_read_mnist(lesson, flags, least, mnist_dir, tmp_
     lesson.main(['--dataset', 'strokes', '--data-dir', str(tmp_path), '--run-dir',
                  str(tmp_path / 'run'), *flags])
     images, labels = idx.read_folder(mnist_dir)[2:]
-    probabilities = classifier.restore(tmp_path / 'run')(images[..., 0])
+    probabilities = classifier.restore(tmp_path / 'run')(images[..., 0])[0]
     accuracy = np.mean(probabilities.argmax(axis=1) == labels)
     with capfd.disabled():
         print(f'\n{lesson.__name__}.py, trained on strokes: {accuracy:.4f} on MNIST')

@@ -35,7 +35,7 @@ def test_the_average_loss_of_an_epoch(small_dir, tmp_path, capsys):
                         '--initial-stddev', '0.1', '0.1'])
     printed = rows(capsys.readouterr().out)
     images, labels = (array[5000:] for array in idx.read_folder(small_dir)[:2])
-    probabilities = classifier.restore(tmp_path)(images[..., 0])
+    probabilities = classifier.restore(tmp_path)(images[..., 0])[0]
     loss = -np.mean(np.log(probabilities[np.arange(len(labels)), labels]))
     assert printed == {2: pytest.approx(loss, abs=2e-6), 4: pytest.approx(loss, abs=2e-6)}
 
@@ -67,7 +67,7 @@ def test_scoring_the_test_set_on_the_way(script, small_dir, tmp_path):
     assert [step for step, _, _ in lines] == ['20', '40', '60']
     assert float(lines[-1][2]) == records.read(tmp_path)['test_accuracy']
     images, labels = idx.read_folder(small_dir)[2:]
-    probabilities = classifier.restore(tmp_path)(images[..., 0])
+    probabilities = classifier.restore(tmp_path)(images[..., 0])[0]
     loss = -np.mean(np.log(probabilities[np.arange(len(labels)), labels]))
     assert float(lines[-1][1]) == pytest.approx(loss, abs=1e-5)
 
@@ -81,7 +81,7 @@ def test_without_validation_images_the_training_accuracy_is_printed(script, smal
     printed = float(re.search(r'^training accuracy: (\d\.\d{4}) ', result.stdout,
                               re.MULTILINE).group(1))
     images, labels = idx.read_folder(small_dir)[:2]
-    accuracy = np.mean(classifier.restore(tmp_path)(images[..., 0]).argmax(axis=1) == labels)
+    accuracy = np.mean(classifier.restore(tmp_path)(images[..., 0])[0].argmax(axis=1) == labels)
     assert printed == records.read(tmp_path)['training_accuracy']
     assert printed == pytest.approx(accuracy, abs=2e-4)
     assert 'validation accuracy' not in result.stdout + result.stderr

@@ -1,4 +1,5 @@
 """predict.py on real checkpoints of all scripts, trained for a few seconds each."""
+import io
 import json
 import os
 import re
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits import classifier, idx, picture, records
+import predict
+from digits import answers, classifier, idx, picture, reading, records, scoring
 from digits.errors import UserError
 from digits.tensorflow_v1 import tf
 
@@ -42,7 +44,8 @@ def trained(tmp_path_factory, small_dir):
 def test_restored_scores_what_the_run_scored(trained, small_dir, name):
     """The accuracy in run.json comes out again from predict's own graph and weights."""
     images, labels = idx.read_folder(small_dir)[2:]
-    probabilities = classifier.restore(trained[name])(images[..., 0])
+    probabilities, doubts = classifier.restore(trained[name])(images[..., 0])
+    assert len(doubts) == len(images)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     accuracy = (probabilities.argmax(axis=1) == labels).mean()
     # Training may have computed in bfloat16: an image or two on the border may fall otherwise.
@@ -57,14 +60,15 @@ def test_a_line_for_each_picture_and_the_same_as_json(script, trained, name):
     objects = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(lines) == len(objects) == len(PICTURES)
     images = np.array([picture.read(str(path)) for path in PICTURES])
-    expected = classifier.restore(trained[name])(images)
+    expected = classifier.restore(trained[name])(images)[0]
     for path, line, found, row in zip(PICTURES, lines, objects, expected):
-        assert set(found) == {'file', 'digit', 'probability', 'probabilities'}
+        assert set(found) - {'doubt'} == {'file', 'digit', 'probability', 'probabilities', 'sure'}
         assert found['file'] == str(path)
         assert found['digit'] == row.argmax()
         assert found['probabilities'] == pytest.approx(row.tolist(), abs=1e-5)
         assert found['probability'] == max(found['probabilities'])
-        said = re.fullmatch(r'(.+?) +(\d) +([\d.]+)% +\(then (\d): ([\d.]+)%\)', line)
+        said = re.fullmatch(r'(.+?) +(\d)\?? +([\d.]+)% +\(then (\d): ([\d.]+)%\)(  +not sure.+)?',
+                            line)
         runner_up = sorted(range(10), key=lambda digit: -row[digit])[1]
         assert said.group(1) == str(path) and said.group(2) == str(row.argmax())
         assert float(said.group(3)) == pytest.approx(100 * row.max(), abs=0.01)
@@ -72,14 +76,21 @@ def test_a_line_for_each_picture_and_the_same_as_json(script, trained, name):
 
 
 def test_unreadable_pictures_are_named_and_the_others_read(script, trained, tmp_path):
-    broken = tmp_path / 'broken.png'
+    broken, nowhere = tmp_path / 'broken.png', tmp_path / 'nowhere.png'
     broken.write_bytes(PICTURES[0].read_bytes()[:60])
-    run = ('predict.py', '--run-dir', trained['mnist_softmax'])
-    some = script(*run, broken, PICTURES[0], tmp_path / 'nowhere.png')
+    run = ('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'])
+    some = script(*run, broken, PICTURES[0], nowhere)
     assert some.returncode == 1
     assert len(some.stdout.splitlines()) == 1
     assert 'broken.png' in some.stderr and 'nowhere.png' in some.stderr
     assert len(some.stderr.splitlines()) == 2
+    found = script(*run, '--json', broken, PICTURES[0], nowhere)
+    assert (found.returncode, found.stderr) == (1, some.stderr)
+    rows = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [row['file'] for row in rows] == [str(broken), str(PICTURES[0]), str(nowhere)]
+    assert [f'predict.py: {row["error"]}' for row in rows if 'error' in row] == \
+        some.stderr.splitlines()
+    assert [set(row) for row in rows[::2]] == [{'file', 'error'}] * 2
     assert script(*run, broken).returncode == 2
 
 
@@ -112,17 +123,22 @@ def test_a_folder_is_the_pictures_in_it_in_order(script, trained, many, tmp_path
     for word in ('notes.txt', 'README', '.hidden.png', 'inside/one.png'):
         (folder / word).write_bytes(b'no picture')
     run = ('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'])
-    result = script(*run, '--json', PICTURES[0], tmp_path / 'nowhere.png', folder, PICTURES[1])
+    result = script(*run, '--json', PICTURES[0], tmp_path / 'nowhere.png', folder, PICTURES[1], '-',
+                    standard_input=PICTURES[2])
     assert result.returncode == 1
-    assert [line.split(': ')[1] for line in result.stderr.splitlines()] == [
-        str(tmp_path / 'nowhere.png'), str(folder / names[1])]
+    wrong = [str(tmp_path / 'nowhere.png'), str(folder / names[1])]
+    assert [line.split(': ')[1] for line in result.stderr.splitlines()] == wrong
     found = [json.loads(line) for line in result.stdout.splitlines()]
     paths = [str(PICTURES[0]), *(str(folder / name) for name in [*names[2:], 'zero.PNG']),
              str(PICTURES[1])]
-    assert [row['file'] for row in found] == paths
+    assert [row['file'] for row in found] == [
+        paths[0], *wrong, *paths[1:], '-']  # names[1] comes first in its folder
     classify = classifier.restore(trained['mnist_numpy_sigmoid'])
+    assert found[-1]['probabilities'] == pytest.approx(
+        classify(picture.read(str(PICTURES[2]))[None])[0][0].tolist(), abs=1e-6)
+    found = [row for row in found[:-1] if 'error' not in row]
     for row in found:
-        expected = classify(picture.read(row['file'])[None])[0]
+        expected = classify(picture.read(row['file'])[None])[0][0]
         assert row['probabilities'] == pytest.approx(expected.tolist(), abs=1e-6)
     lines = script(*run, folder, PICTURES[1]).stdout.splitlines()
     width = max(map(len, paths[1:]))
@@ -136,7 +152,7 @@ def test_a_folder_without_pictures_is_a_sentence(script, trained, tmp_path):
     result = script(*run, tmp_path)
     assert result.returncode == 2
     assert result.stderr == (f'predict.py: {tmp_path}: no picture in it; '
-                             'name a folder with pictures\n')
+                             'name a folder with pictures, or add -r for those in its folders\n')
     assert script(*run, tmp_path, PICTURES[0]).returncode == 1
 
 
@@ -241,6 +257,343 @@ def test_nothing_to_read_is_a_usage_error(script):
     assert script('predict.py', 'x.png', '--random').returncode == 2
 
 
+@pytest.mark.parametrize(('flags', 'word'), [
+    (['--random', '--page'], 'not allowed with'),
+    (['--labels', 'x.csv', '--page'], 'not allowed with'),
+    (['--labels', 'x.csv', '--random'], 'not allowed with'),
+    (['--labels', 'x.csv', 'a', 'b'], '--labels names the pictures'),
+    (['a', '--page', '--feature-maps', 'x.png'], 'for one digit'),
+    (['--labels', 'x.csv', '--feature-maps', 'x.png'], 'for one digit'),
+    (['a', '--plot', 'x.png', '--feature-maps', 'x.png'], 'a file each'),
+])
+def test_flags_that_contradict_each_other_are_a_usage_error(flags, word, capsys):
+    with pytest.raises(SystemExit) as left:
+        predict.main(flags)
+    assert left.value.code == 2
+    out, err = capsys.readouterr()
+    assert not out and err.startswith('usage: predict.py') and word in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(('flags', 'sentence'), [
+    (['--plot', 'x.odd', 'a'], 'x.odd: no kind of picture'),
+    (['--plot', 'x', 'a'], 'x: no kind of picture'),
+    (['--feature-maps', 'nowhere/x.png', 'a'], 'there is no folder nowhere'),
+    (['--feature-maps', 'x.png', 'a', 'b'], 'no more than 1 picture can be drawn'),
+    (['--plot', 'x.png', *map(str, range(21))], 'no more than 20 pictures can be drawn, and these'),
+    (['--plot', './x.png', 'x.png'], 'is one of the pictures to read'),
+])
+def test_what_cannot_be_drawn_is_a_sentence_before_anything_is_read(flags, sentence, tmp_path,
+                                                                    monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as refused:
+        predict.main(flags)
+    assert sentence in str(refused.value) and refused.value.exit_status == 2
+    assert not capsys.readouterr().out and not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def named_oddly(tmp_path, monkeypatch):
+    """A folder to work in with a picture under each of many names."""
+    names = ['-seven.png', 'a b.png', 'b[1].png', 'c.PNG', 'in/d.png', 'in/deep/e.png', 'in/.f.png',
+             '.hidden/g.png', '숫자/손글씨 3.png', 'x-y/h.png', 'x/i.png']
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(str(PICTURES[0]), str(tmp_path / name))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(('words', 'recursive', 'names'), [
+    (['*.png'], False, ['-seven.png', 'a b.png', 'b[1].png']),
+    (['b[1].png', 'b[[]1].png', '?.PNG'], False, ['b[1].png', 'b[1].png', 'c.PNG']),
+    (['z*.png'], False, ['z*.png']),
+    (['in'], False, ['in/d.png']),
+    (['in', 'a b.png', 'in/d.png'], True, ['in/d.png', 'in/deep/e.png', 'a b.png', 'in/d.png']),
+    (['.'], False, ['./-seven.png', './a b.png', './b[1].png', './c.PNG']),
+    (['.'], True, ['./-seven.png', './a b.png', './b[1].png', './c.PNG', './in/d.png',
+                   './in/deep/e.png', './x-y/h.png', './x/i.png', './숫자/손글씨 3.png']),
+    (['.hidden', 'in/.f.png'], True, ['.hidden/g.png', 'in/.f.png']),
+])
+def test_words_and_the_names_they_stand_for(named_oddly, words, recursive, names):
+    assert [name.replace(os.sep, '/') for name in reading.named(words, recursive)] == names
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='links need rights on Windows')
+def test_links_that_lead_in_circles_are_walked_once(named_oddly, tmp_path):
+    (tmp_path / 'in' / 'up').symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / 'in' / 'self.png').symlink_to('self.png')
+    assert reading.named(['in'], True) == ['in/d.png', 'in/deep/e.png', 'in/self.png']
+    (tmp_path / 'linked').symlink_to(tmp_path / 'in', target_is_directory=True)
+    assert reading.named(['linked']) == ['linked/d.png', 'linked/self.png']
+    mistake, = reading.read_pictures(['in/self.png'])
+    assert 'in/self.png: cannot be read' in mistake.error
+
+
+def test_odd_names_are_read_wherever_flags_stand(named_oddly, trained, capsys):
+    run = ['--run-dir', str(trained['mnist_numpy_sigmoid'])]
+    predict.main(['a b.png', *run, '숫자/손글씨 3.png', '--', '-seven.png', 'c.PNG'])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split('  ')[0] for line in lines] == [
+        'a b.png', '숫자/손글씨 3.png', '-seven.png', 'c.PNG']
+    answers_, = {line[-len('0   12.34%   (then 1: 10.00%)'):] for line in lines}
+    assert re.match(r' *\d  ', answers_)
+    # A Korean letter is two columns wide: behind it stand as many blanks less.
+    assert len({len(line) + len(re.findall('[가-힣]', line)) for line in lines}) == 1
+
+
+def test_a_name_that_is_no_text_is_shown_in_ascii(script, trained, tmp_path):
+    name = os.fsencode(str(tmp_path)) + b'/\xff.png'
+    try:
+        shutil.copy(str(PICTURES[0]).encode(), name)
+    except OSError:
+        pytest.skip('this file system has names in Unicode only')
+    result = script('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'], tmp_path)
+    assert (result.returncode, result.stderr) == (0, '')
+    assert re.match(r'.*/\\udcff.png +\d  ', result.stdout)
+
+
+def test_standard_input(script, trained, tmp_path):
+    run = ('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'])
+    result = script(*run, PICTURES[1], '-', standard_input=PICTURES[0])
+    first, second = result.stdout.splitlines()
+    assert result.returncode == 0 and re.match(r'-  +\d  ', second)
+    lines = script(*run, PICTURES[1], PICTURES[0]).stdout.splitlines()
+    assert second.split()[1:] == lines[1].split()[1:]
+    for data, sentence in (
+            (b'', '-: nothing comes in on standard input; pipe a picture into it'),
+            (b'seven', '-: not a picture of a kind read here'),
+            (bytes(100 * 10 ** 6 + 1), '-: more than 100 MB on standard input')):
+        (tmp_path / 'data').write_bytes(data)
+        result = script(*run, '-', standard_input=tmp_path / 'data')
+        assert (result.returncode, result.stdout) == (2, '')
+        assert result.stderr.startswith(f'predict.py: {sentence}')
+
+
+def test_drawing_is_imported_only_to_draw(trained):
+    code = ('import sys, predict\n'
+            'predict.main(sys.argv[1:])\n'
+            'print(*{"matplotlib", "tensorflow", "digits.segmentation"} & set(sys.modules))\n')
+    result = subprocess.run(
+        [sys.executable, '-c', code, '--run-dir', str(trained['mnist_numpy_sigmoid']),
+         str(PICTURES[0])], stdout=subprocess.PIPE, text=True, check=True, cwd=str(records.HOME))
+    assert result.stdout.splitlines()[1:] == ['']
+
+
+def test_a_doubt_is_a_question_mark_and_a_reason():
+    """Lines stay aligned, and programs are told."""
+    rows = np.full([3, 10], 0.025)
+    rows[[0, 1, 2], [5, 6, 7]] = 0.412, 0.95, 0.412
+    rows[[0, 1, 2], [3, 1, 2]] = 0.38, 0.03, 0.3801
+    pictures = [answers.Picture(name, np.zeros([1, 28, 28], np.uint8))
+                for name in ('5.png', 'six.png', '7.png')]
+    answers.classify(pictures, lambda images: (rows, ['faint ink', '', 'two digits']))
+    assert [picture.line(7) for picture in pictures] == [
+        '5.png    5?  41.20%   (then 3: 38.00%)  not sure: faint ink',
+        'six.png  6   95.00%   (then 1: 3.00%)',
+        '7.png    7?  41.20%   (then 2: 38.01%)  not sure: two digits']
+    found = [picture.as_object() for picture in pictures]
+    assert [(row['sure'], row.get('doubt')) for row in found] == [
+        (False, 'faint ink'), (True, None), (False, 'two digits')]
+    page = answers.Picture('page.png', np.zeros([3, 28, 28], np.uint8),
+                           np.array([[50, 0, 60, 9], [70, 2, 80, 11], [10, 20, 20, 30]]))
+    answers.classify([page], lambda images: (rows, ['faint ink', '', 'two digits']))
+    assert page.line() == 'page.png  3 digits: 5? 6 / 7?'
+    assert [digit['box'] for digit in page.as_object()['digits']] == [
+        [50, 0, 60, 9], [70, 2, 80, 11], [10, 20, 20, 30]]
+    assert [digit['sure'] for digit in page.as_object()['digits']] == [False, True, False]
+
+
+def convolution(x, W):
+    """x [h, w, c] with zeros around it, W [k, k, c, filters] -> [h, w, filters], offset by offset.
+    """
+    reach = len(W) // 2
+    padded = np.pad(x, [(reach, reach), (reach, reach), (0, 0)], mode='constant')
+    height, width = x.shape[:2]
+    return sum(padded[row:row + height, column:column + width] @ W[row, column]
+               for row in range(len(W)) for column in range(len(W)))
+
+
+@pytest.mark.parametrize(('name', 'layers'), [
+    ('mnist_cnn', 2), ('mnist_cnn_3x3', 2), ('deep', 3)])
+def test_feature_maps_are_the_checkpoints_convolutions(trained, small_dir, name, layers):
+    """Against weights that TensorFlow's own reader gives, and arithmetic in NumPy."""
+    image = idx.read_folder(small_dir)[2][7, ..., 0]
+    weights = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(trained[name])) or str(
+        next(trained[name].glob('*.index')))[:-len('.index')])
+    maps = classifier.restore(trained[name]).feature_maps(image)
+    assert len(maps) == 2 * layers
+    x = image[..., None] / 255
+    for layer in range(layers):
+        (title, before), (title_after, after) = maps[2 * layer:2 * layer + 2]
+        W = weights.get_tensor(f'conv{layer + 1}/W')
+        x = convolution(x, W)
+        np.testing.assert_allclose(before, x, rtol=1e-3, atol=1e-4 * np.abs(x).max())
+        if weights.has_tensor(f'conv{layer + 1}/b'):
+            x = x + weights.get_tensor(f'conv{layer + 1}/b')
+        x = np.maximum(x, 0)
+        assert after.shape == [(28, 28, 32), (14, 14, 64), (7, 7, 128)][layer]
+        np.testing.assert_allclose(after, x, rtol=1e-3, atol=1e-4 * x.max())
+        words = 'bias and ReLU' if name == 'mnist_cnn' else 'ReLU'
+        assert (title, title_after) == (f'conv{layer + 1}, before {words}',
+                                        f'conv{layer + 1}, after {words}')
+        x = np.pad(x, [(0, len(x) % 2), (0, len(x) % 2), (0, 0)], mode='constant')
+        x = x.reshape(len(x) // 2, 2, len(x) // 2, 2, -1).max(axis=(1, 3))
+
+
+@pytest.mark.parametrize('name', ['mnist_softmax', 'mnist_numpy_sigmoid'])
+def test_without_convolutions_there_are_no_feature_maps(trained, tmp_path, capsys, name):
+    with pytest.raises(UserError, match=f'^{name} has no convolution') as refused:
+        predict.main(['--run-dir', str(trained[name]), str(PICTURES[0]), '--feature-maps',
+                      str(tmp_path / 'maps.png')])
+    assert refused.value.exit_status == 2 and not capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+def test_both_drawings_are_written_at_once(trained, tmp_path, monkeypatch, capsys):
+    """Of a picture on standard input, which is read once and drawn twice."""
+    with open(str(PICTURES[0]), 'rb') as file:
+        monkeypatch.setattr('sys.stdin', io.TextIOWrapper(file))
+        reading.standard_input.cache_clear()
+        predict.main(['-', '--run-dir', str(trained['mnist_cnn']), '--plot',
+                      str(tmp_path / 'plot.png'), '--feature-maps', str(tmp_path / 'maps.png')])
+    assert re.match(r'-  \d  ', capsys.readouterr().out)
+    sizes = []
+    for name in ('plot.png', 'maps.png'):
+        with Image.open(str(tmp_path / name)) as image:
+            sizes.append(image.size)
+            assert len(np.unique(np.asarray(image.convert('L')))) > 50
+    assert sizes == [(900, pytest.approx(220, abs=1)), (900, pytest.approx(980, abs=60))]
+
+
+@pytest.fixture
+def labelled(tmp_path, small_dir):
+    """A labels.csv of 40 pictures beside it, among them one that is none and one that is nowhere.
+    """
+    images, labels = idx.read_folder(small_dir)[2:]
+    lines = ['kind,file,label']
+    (tmp_path / 'some of them').mkdir()
+    for number, (image, label) in enumerate(zip(images[:40, ..., 0], labels)):
+        name = f'{"some of them/" * (number % 2)}{number}.png'
+        Image.fromarray(image).save(str(tmp_path / name))
+        lines.append(f'pen,{name},{label}')
+    (tmp_path / '2.png').write_bytes(b'seven')
+    (tmp_path / '4.png').unlink()
+    (tmp_path / 'labels.csv').write_text('\n'.join(lines) + '\n')
+    return tmp_path / 'labels.csv', labels[:40].tolist()
+
+
+def test_a_labelled_folder_is_scored(script, trained, labelled, tmp_path):
+    path, labels = labelled
+    run = ('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'])
+    result = script(*run, '--json', '--labels', path)
+    assert result.returncode == 1 and len(result.stderr.splitlines()) == 2
+    *rows, summary = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row['label'] for row in rows] == labels
+    assert rows[3]['file'] == str(tmp_path / 'some of them' / '3.png')
+    right = sum(row.get('digit') == row['label'] for row in rows)
+    assert 15 < right < 38
+    confusion = np.zeros([10, 10], int)
+    for row in rows:
+        if 'error' not in row:
+            confusion[row['label'], row['digit']] += 1
+    assert summary['confusion'] == confusion.tolist()
+    assert (summary['accuracy'], summary['right'], summary['of']) == (right / 40, right, 40)
+    unreadable = np.bincount([labels[2], labels[4]], minlength=10)
+    assert summary['unreadable'] == unreadable.tolist()
+
+    # The same as text; the pictures lie in a folder that is named, the table elsewhere.
+    (tmp_path / 'elsewhere').mkdir()
+    path.rename(tmp_path / 'elsewhere' / 'table.csv')
+    plot = tmp_path / 'score.png'
+    text = script(*run, '--labels', tmp_path / 'elsewhere' / 'table.csv', tmp_path, '--plot', plot)
+    assert (text.returncode, text.stderr) == (1, result.stderr)
+    missed, matrix = text.stdout.split('\n\n')
+    wrong = [row for row in rows if row.get('digit') != row['label']]
+    assert len(missed.splitlines()) == len(wrong)
+    for line, row in zip(missed.splitlines(), wrong):
+        said = 'unreadable$' if 'error' in row else f'prediction {row["digit"]} '
+        assert re.match(rf'{re.escape(row["file"])}  +label {row["label"]}, {said}', line)
+    head, *lines, last = matrix.splitlines()
+    assert head.split() == ['label', *'0123456789', 'unreadable']
+    counts = np.array([[int(cell.replace('.', '0')) for cell in line.split()] for line in lines])
+    assert (counts[:, 0] == range(10)).all()
+    assert (counts[:, 1:11] == confusion).all() and (counts[:, 11] == unreadable).all()
+    assert len({len(line) for line in (head, *lines)}) == 1
+    assert last == f'accuracy: {right / 40:.4f} ({right} of 40)'
+    assert Image.open(str(plot)).size[0] == 900
+
+
+def test_all_endand_nothing_wrong_is_status_0(script, trained, tmp_path):
+    shutil.copy(str(PICTURES[0]), str(tmp_path))
+    run = ('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'])
+    digit = json.loads(script(*run, '--json', PICTURES[0]).stdout)['digit']
+    (tmp_path / 'labels.csv').write_text(f'file,label\n{PICTURES[0].name},{digit}\n')
+    result = script(*run, '--labels', tmp_path / 'labels.csv')
+    assert (result.returncode, result.stderr) == (0, '')
+    assert len(result.stdout.splitlines()) == 12
+    assert result.stdout.endswith('accuracy: 1.0000 (1 of 1)\n')
+
+
+@pytest.mark.parametrize(('text', 'sentence'), [
+    ('', 'has no columns file and label, but nothing'),
+    ('file,digit\na.png,1\n', 'has no columns file and label, but file, digit'),
+    ('file;label\na.png;1\n', 'has no columns file and label, but file;label'),
+    ('file,label\n', 'no picture below its first line'),
+    ('file,label\na.png,1\nb.png,10\n', "line 3: the label '10' is no digit"),
+    ('file,label\na.png,\n', "line 2: the label '' is no digit"),
+    ('label,file\n٣,a.png\n', "line 2: the label '٣' is no digit"),
+    ('file,label\na.png\n', "line 2: the label '' is no digit"),
+    ('label,file\n7\n', 'line 2: names no file'),
+    ('file,label\na.png,1\na.png,2\n', 'line 3: a.png is there for the second time'),
+    ('file,label\n"' + 'a' * 200000 + '",1\n', 'not a CSV file (field larger than'),
+    ('file,label\n세.png,3\n'.encode('cp949'), 'not in UTF-8; save it as CSV UTF-8'),
+])
+def test_a_table_of_labels_that_is_none_is_a_sentence(text, sentence, tmp_path):
+    path = tmp_path / 'labels.csv'
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError) as refused:
+        predict.main(['--labels', str(path)])
+    assert str(refused.value).startswith(f'{path}') and sentence in str(refused.value)
+
+
+def test_labels_that_are_nowhere_or_a_folder_are_a_sentence(tmp_path):
+    for path in (tmp_path, tmp_path / 'nowhere.csv'):
+        with pytest.raises(UserError, match='cannot be read'):
+            predict.main(['--labels', str(path)])
+    (tmp_path / 'labels.csv').write_text('file,label\na.png,1\n')
+    with pytest.raises(UserError, match='a.png: no folder'):
+        predict.main(['a.png', '--labels', str(tmp_path / 'labels.csv')])
+
+
+def test_tables_as_spreadsheets_save_them_are_read(tmp_path):
+    text = '\ufefffile, kind, label\r\n"숫자 3.png","a, b", 3 \r\n\r\nsub/d.png,c,0\r\n'
+    (tmp_path / 'labels.csv').write_bytes(text.encode())
+    assert scoring.read_labels(str(tmp_path / 'labels.csv')) == {
+        str(tmp_path / '숫자 3.png'): 3, os.path.join(str(tmp_path), 'sub/d.png'): 0}
+    (tmp_path / 'x').mkdir()
+    assert list(scoring.read_labels(str(tmp_path / 'labels.csv'), str(tmp_path / 'x'))) == [
+        str(tmp_path / 'x' / '숫자 3.png'), os.path.join(str(tmp_path / 'x'), 'sub/d.png')]
+
+
+def test_doubts_are_counted_beside_the_matrix():
+    """What is read right with a doubt is right; the doubts have a column of their own."""
+    labels = {'a.png': 3, 'b.png': 4, 'c.png': 5, 'd.png': 5, 'e.png': 4}
+    score = scoring.Score(labels)
+    rows = 0.05 + 0.5 * np.eye(10)[[3, 3, 5, 5]]
+    pictures = [answers.Picture(name, np.zeros([1, 28, 28], np.uint8))
+                for name in list(labels)[:4]]
+    answers.classify(pictures, lambda images: (rows, ['', 'faint', 'faint', '']))
+    pictures.append(answers.Picture('e.png', error='e.png: no such file'))
+    assert score.add(pictures[:2]) == [pictures[1]] and score.add(pictures[2:]) == [pictures[4]]
+    assert [picture.label for picture in pictures] == list(labels.values())
+    assert score.missed == [pictures[1], pictures[4]]
+    assert score.confusion.sum() + score.unreadable.sum() == 5 and score.confusion.trace() == 3
+    lines = score.lines()
+    assert lines[1].split('  ')[-2:] == ['unreadable', '(not sure)']
+    assert [line.split()[-2:] for line in (lines[5], lines[6], lines[7])] == [
+        ['.', '(.)'], ['1', '(1)'], ['.', '(1)']]
+    assert lines[-2:] == ['sure: 2 of 5, of these right: 2', 'accuracy: 0.6000 (3 of 5)']
+
+
 def test_an_mnist_image_saved_as_a_picture_reads_as_itself(trained, small_dir, tmp_path):
     """Through a file and picture.py, a data set's own image gives nearly its own probabilities."""
     images = idx.read_folder(small_dir)[2][:50, ..., 0]
@@ -250,7 +603,7 @@ def test_an_mnist_image_saved_as_a_picture_reads_as_itself(trained, small_dir, t
         Image.fromarray(image).save(str(path))
         read.append(picture.read(str(path)))
     classify = classifier.restore(trained['mnist_cnn'])
-    same = classify(np.array(read)).argmax(axis=1) == classify(images).argmax(axis=1)
+    same = classify(np.array(read))[0].argmax(axis=1) == classify(images)[0].argmax(axis=1)
     assert same.mean() >= 0.96
 
 

@@ -1,0 +1,88 @@
+"""A picture and what is known of it, as a line of text or as an object for programs."""
+import unicodedata
+
+import numpy as np
+
+
+class Picture:
+    """A picture by its name, and step by step what is known of it.
+
+    file: whether it is a file's name
+    error: the sentence that says why it cannot be read, or ''
+    images: uint8 [n, 28, 28], its digits; n is 1 unless it is a page
+    boxes: of a page's digits, int [n, 4], left, top, right, bottom in pixels; else None
+    label: the digit that somebody says it shows, or None
+    probabilities, doubts: from `classify` on, float [n, 10] and n strings
+    """
+
+    def __init__(self, name, images=(), boxes=None, error='', label=None, file=True):
+        self.name, self.images, self.boxes, self.file = name, images, boxes, file
+        self.error, self.label = error, label
+
+    def digits(self) -> list:
+        """(the most probable digit, its probability, doubt) of each digit in it."""
+        return [(int(row.argmax()), float(row.max()), doubt)
+                for row, doubt in zip(self.probabilities, self.doubts)]
+
+    def line(self, width=0) -> str:
+        """What was read, behind the name filled up to `width` columns of a terminal."""
+        known = '' if self.label is None else f'label {self.label}, '
+        if self.error:
+            answer = 'unreadable'
+        elif self.boxes is not None:
+            answer = _page(self.boxes, self.digits())
+        else:
+            known = known and known + 'prediction '
+            answer = describe(self.probabilities[0], self.doubts[0])
+        return f'{self.name}{" " * (width - columns(self.name))}  {known}{answer}'
+
+    def as_object(self) -> dict:
+        """The same and all probabilities, for json.dumps."""
+        digits = [] if self.error else [
+            {'digit': digit, 'probability': probability, 'probabilities': row.tolist(),
+             'sure': not doubt, **({'doubt': doubt} if doubt else {})}
+            for (digit, probability, doubt), row in zip(self.digits(), self.probabilities)]
+        if self.error:
+            answer = {'error': self.error}
+        elif self.boxes is not None:
+            answer = {'digits': [{'box': [int(side) for side in box], **digit}
+                                 for box, digit in zip(self.boxes, digits)]}
+        else:
+            answer = digits[0]
+        known = {} if self.label is None else {'label': self.label}
+        return {'file': self.name, **answer, **known}
+
+
+def describe(probabilities, doubt='') -> str:
+    """'3   99.87%   (then 8: 0.05%)', or '5?  41.20%   (then 3: 38.00%)  not sure: faint'."""
+    digit, runner_up = np.argsort(-probabilities, kind='stable')[:2]  # of equals, argmax's first
+    then = f'(then {runner_up}: {probabilities[runner_up]:.2%})'
+    return (f'{digit}{"?" if doubt else " "} {probabilities[digit]:7.2%}   '
+            + (f'{then:16}  not sure: {doubt}' if doubt else then))
+
+
+def _page(boxes, digits):
+    """'5 digits: 4 7 / 1? 0 3': a slash between lines, which are in reading order."""
+    words = [f'{len(digits)} digit{"s"[:len(digits) != 1]}:']
+    for number, (digit, _, doubt) in enumerate(digits):
+        if number:
+            (left, _, _, bottom), (next_left, next_top, _, _) = boxes[number - 1:number + 1]
+            words += ['/'] * bool(next_left < left or next_top > bottom)
+        words.append(f'{digit}{"?"[:bool(doubt)]}')
+    return ' '.join(words)
+
+
+def columns(text) -> int:
+    """The columns that `text` takes on a terminal: two for each Korean letter."""
+    return sum(0 if unicodedata.combining(letter) else
+               2 if unicodedata.east_asian_width(letter) in 'WF' else 1 for letter in text)
+
+
+def classify(pictures, classifier) -> None:
+    """Fill in probabilities and doubts of Pictures that could be read, all in one go."""
+    probabilities, doubts = classifier(np.concatenate([picture.images for picture in pictures]))
+    start = 0
+    for picture in pictures:
+        end = start + len(picture.images)
+        picture.probabilities, picture.doubts = probabilities[start:end], doubts[start:end]
+        start = end
