@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digits import checkpoints, records
+from digits import checkpoints, doubt, records
 from digits.errors import UserError
 
 # That make checkpoints, best first.
@@ -25,14 +25,19 @@ class Classifier:
     """What a run has learned: classify(images uint8 [n, 28, 28]) -> (probabilities, doubts).
 
     probabilities: float [n, 10]; doubts: n strings, '' or a short reason not to be sure.
+    logits: images -> the logits [n, 10] behind them.
     """
 
-    def __init__(self, script, probabilities, session=None, x=None):
-        self._script, self._probabilities = script, probabilities
+    def __init__(self, script, logits, fitted, session=None, x=None):
+        self._script, self.logits, self._fitted = script, logits, fitted
         self._session, self._x = session, x  # of a graph in TensorFlow
 
     def __call__(self, images):
-        return self._probabilities(images), [''] * len(images)
+        logits = self.logits(images)
+        if self._fitted is None:
+            return doubt.probabilities(logits), [''] * len(images)
+        return (doubt.probabilities(logits, self._fitted['scale']),
+                doubt.reasons(logits, **self._fitted))
 
     def feature_maps(self, image) -> list:
         """[(title, float [h, w, filters])]: what each convolution makes of an image uint8 [28, 28].
@@ -72,21 +77,32 @@ def restore(folder: Path) -> Classifier:
     script = record['script']
     if script not in SCRIPTS:
         raise UserError(f'{folder}: its run.json names {script!r}, which is none of our scripts')
+    fitted = _doubt(folder, record)
     lesson = importlib.import_module(script)
     if script == 'mnist_numpy_sigmoid':
-        return Classifier(script, _restore_numpy(folder, lesson))
+        return Classifier(script, _restore_numpy(folder, lesson), fitted)
     from digits.tensorflow_v1 import open_session, tf  # weights.npz is read without it
     with tf.Graph().as_default():
         x = tf.placeholder(tf.float32, [None, 784], name='x')
         # Flags that change the graph, not only how it was trained.
         shape = {flag: bool(record['flags'].get(flag)) for flag in ('deep', 'raw_pixels')
                  if flag in inspect.signature(lesson.inference).parameters}
-        probabilities = tf.nn.softmax(lesson.inference(x, **shape))
+        logits = lesson.inference(x, **shape)
         session, _ = open_session(precision='float32')
         checkpoints.SaverCheckpoints(folder, session).restore()
     return Classifier(script, lambda images: np.concatenate([
-        session.run(probabilities, {x: _rows(chunk)})
-        for chunk in np.array_split(images, -(-len(images) // 1000))]), session, x)
+        session.run(logits, {x: _rows(chunk)})
+        for chunk in np.array_split(images, -(-len(images) // 1000))]), fitted, session, x)
+
+
+def _doubt(folder, record):
+    """What doubt.fit found for the run; None if it had no validation images."""
+    kept = record.get('doubt')
+    try:
+        return kept and {name: float(kept[name]) for name in ('scale', 'least')}
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f'{folder}: its run.json is not the record of a run (doubt is wrong)'
+                        ) from None
 
 
 def _rows(images):
@@ -99,10 +115,6 @@ def _restore_numpy(folder, lesson):
     W, b = np.empty([784, 10], np.float32), np.empty(10, np.float32)
     checkpoints.ArrayCheckpoints(folder, {'W': W, 'b': b}).restore()
 
-    def probabilities(images):
-        # That digit k is the one, if exactly one of ten sigmoids h is right, has odds h / (1 - h),
-        # which is exp(z): the softmax of the logits.
-        z = lesson.inference(images.reshape(-1, 784), W, b)
-        odds = np.exp(z - z.max(axis=1, keepdims=True))
-        return odds / odds.sum(axis=1, keepdims=True)
-    return probabilities
+    # That digit k is the one, if exactly one of ten sigmoids h is right, has odds h / (1 - h),
+    # which is exp(z): the softmax of the logits here too.
+    return lambda images: lesson.inference(images.reshape(-1, 784), W, b)

@@ -27,7 +27,7 @@ def new(args, dataset: str, steps: int) -> dict:
     they are known; `best` is the best look at the validation set, `images_per_second` the speed of
     training alone. `recipe` is the flags that shape the run, as one would type them, without those
     at their defaults. `epoch_losses` has, for the step of each checkpoint, the sum of losses since
-    its epoch began, for the average that --loss-every prints.
+    its epoch began, for the average that --loss-every prints. `doubt` is what doubt.fit found.
     """
     return {
         'script': args.script,
@@ -45,6 +45,7 @@ def new(args, dataset: str, steps: int) -> dict:
         'validation_accuracy': None,
         'test_accuracy': None,
         'best': None,
+        'doubt': None,
         'epoch_losses': {},
         'seconds': {'import': 0.0, 'data': 0.0, 'training': 0.0, 'whole': 0.0},
         'images_per_second': None,

@@ -248,6 +248,8 @@ class Run:
         elif self.session is not None:  # no validation set: trained on everything
             _, self.training_accuracy = self.score(self.data.train)
             print(f'training accuracy: {self.training_accuracy:.4f}{self.data.label}')
+        if self.data.validation.num_examples:
+            self.record['doubt'] = self._fit_doubt()
         _, accuracy = self.score(self.data.test)
         self.record['test_accuracy'] = round(accuracy, 4)
         self._write_record('finished')
@@ -257,6 +259,13 @@ class Run:
                   f'kept in {_from_here(self.folder)}', file=sys.stderr)
         print(f'test accuracy: {accuracy:.4f}{self.data.label}')
         return accuracy
+
+    def _fit_doubt(self):
+        """How sure what predict.py restores may be, from the validation images."""
+        from digits import classifier, doubt
+        images = self.data.validation.pixels.reshape(-1, 28, 28)
+        return doubt.fit(classifier.restore(self.folder).logits(images),
+                         self.data.validation.labels)
 
     def __exit__(self, kind, error, trace):
         self._restore_handlers()
