@@ -68,7 +68,9 @@ class DataSet:
             rows, columns = images.shape[1:3]
             self._pixels = images.reshape(self._count, rows * columns) if reshape else images
             self._targets = labels
-        self._given = self._count  # without what is added
+        self._given = self._count
+        # Apart from the others, which may be on the disk still.
+        self._added = np.empty([0, *np.shape(self._pixels)[1:]], np.uint8)
         self._rewind()
 
     def _rewind(self):
@@ -81,8 +83,8 @@ class DataSet:
     def images(self):
         """All images in today's order: [num_examples, 784] (or rows, columns, 1), made if asked."""
         if self._images is None:
-            ordered = self._pixels if self._order is None else self._pixels[self._order]
-            self._images = self._scaled(np.asarray(ordered))
+            self._images = self._scaled(
+                self._kept(slice(None) if self._order is None else self._order))
         return self._images
 
     @property
@@ -92,7 +94,7 @@ class DataSet:
 
     @property
     def pixels(self):
-        """All images as they are kept, in their first order: uint8 [num_examples, 784]."""
+        """All images as they were given, without what was added: uint8 [n, 784]."""
         return self._pixels
 
     @property
@@ -104,10 +106,10 @@ class DataSet:
 
         Before the first batch. What is drawn in_order stays as it was.
         """
-        self._pixels = np.concatenate([self._pixels, images.reshape(-1, self._pixels.shape[1])])
+        self._added = np.concatenate([self._added, images.reshape(-1, self._pixels.shape[1])])
         labels = np.broadcast_to(np.asarray(labels, self._targets.dtype), len(images))
         self._targets = np.concatenate([self._targets, labels])
-        self._count = len(self._pixels)
+        self._count += len(images)
 
     @property
     def epochs_completed(self):
@@ -166,7 +168,18 @@ class DataSet:
 
     def _rows(self, start, end):
         rows = slice(start, end) if self._order is None else self._order[start:end]
-        return self._scaled(np.asarray(self._pixels[rows])), self._targets[rows]
+        return self._scaled(self._kept(rows)), self._targets[rows]
+
+    def _kept(self, rows):
+        """The images of some rows, those given and then those added, as they are kept."""
+        if not len(self._added):
+            return np.asarray(self._pixels[rows])
+        rows = np.arange(self._count)[rows]
+        given = rows < self._given
+        pixels = np.empty([len(rows), *self._added.shape[1:]], np.uint8)
+        pixels[given] = self._pixels[rows[given]]
+        pixels[~given] = self._added[rows[~given] - self._given]
+        return pixels
 
     def _scaled(self, pixels):
         if self._dtype == np.uint8:

@@ -1,13 +1,17 @@
 """What the README promises, on the official files: minutes of training, so --slow."""
 import re
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 import mnist_cnn
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import classifier, idx
+from digits import classifier, doubt, idx, picture
+from digits.errors import UserError
 
 pytestmark = [pytest.mark.slow, pytest.mark.mnist]
 
@@ -25,14 +29,67 @@ def test_softmax(mnist_dir, tmp_path, capfd):
     assert first == again
 
 
-def test_cnn_and_the_shipped_pictures(script, mnist_dir, tmp_path):
-    assert train(mnist_cnn, mnist_dir, tmp_path / 'cnn') >= 0.994
-    result = script('predict.py', '--run-dir', tmp_path / 'cnn', 'data/*.png', 'data/*.jpg',
-                    'data/*.gif')
+@pytest.fixture(scope='module')
+def cnn(mnist_dir, tmp_path_factory):
+    """The folder of a run with all defaults."""
+    folder = tmp_path_factory.mktemp('runs') / 'cnn'
+    assert train(mnist_cnn, mnist_dir, folder) >= 0.994
+    return folder
+
+
+@pytest.fixture(scope='module')
+def test_set(mnist_dir):
+    images, labels = idx.read_folder(mnist_dir)[2:]
+    return images[..., 0], labels
+
+
+def test_cnn_and_the_shipped_pictures(script, cnn):
+    result = script('predict.py', '--run-dir', cnn, 'data/*.png', 'data/*.jpg', 'data/*.gif')
     lines = result.stdout.splitlines()
     assert len(lines) >= 10 and result.returncode == 0
     wrong = [line for line in lines if not re.match(r'data.(\d)\S+ +\1 ', line)]
     assert not wrong
+
+
+@pytest.mark.parametrize('change', [
+    lambda image: image,
+    ImageOps.invert,
+    lambda image: ImageOps.expand(image, 30),
+    lambda image: image.resize((280, 280), Image.NEAREST),
+    lambda image: ImageOps.invert(image.resize((140, 140), Image.BICUBIC)),
+    lambda image: ImageOps.expand(image, 8).point(lambda value: 210 - value * 3 // 5),
+], ids=['as it is', 'inverted', 'padded', 'enlarged', 'enlarged, inverted', 'on grey'])
+def test_mnist_as_pictures_reads_as_well(change, cnn, test_set):
+    images, labels = test_set
+    classify = classifier.restore(cnn)
+    pictures = np.empty_like(images)
+    for number, image in enumerate(images):
+        try:
+            pictures[number] = picture.to_mnist(change(Image.fromarray(image)))
+        except UserError:
+            pictures[number] = 0
+    before, after = (np.mean(classify(these)[0].argmax(axis=1) == labels)
+                     for these in (images, pictures))
+    assert after > before - 0.001
+
+
+def test_doubt(cnn, test_set):
+    """Of digits few are not sure; probabilities are honest; letters and noise are not digits."""
+    images, labels = test_set
+    classify = classifier.restore(cnn)
+    probabilities, doubts = classify(images)
+    assert doubt.calibration_error(probabilities, labels) <= 0.01
+    assert np.mean([bool(why) for why in doubts]) <= 0.01
+    font = ImageFont.truetype(str(Path(matplotlib.get_data_path()) / 'fonts/ttf/DejaVuSans.ttf'),
+                              100)
+    letters = []
+    for letter in 'ABCEFHKMNPRTUVWXY?&@#%aefhkmrtwxy':  # not D, G, I, J, L, O, Q, S, Z ...
+        image = Image.new('L', (160, 160), 'white')
+        ImageDraw.Draw(image).text((30, 20), letter, 'black', font)
+        letters.append(picture.to_mnist(image))
+    noise = np.random.RandomState(0).randint(0, 256, (100, 28, 28)).astype(np.uint8)
+    for nothing, least in ((np.array(letters), 0.7), (noise, 0.9)):
+        assert np.mean([bool(why) for why in classify(nothing)[1]]) >= least
 
 
 def test_numpy(mnist_dir, tmp_path, capfd):

@@ -342,3 +342,25 @@ def test_images_on_disk_have_the_size_that_their_header_promises(tmp_path, monke
     monkeypatch.setattr(idx, 'MAPPED', 1000)
     with pytest.raises(UserError, match=words):
         idx.read_images(path)
+
+
+def test_what_is_added_is_learned_from_and_not_scored(small_dir):
+    """An epoch has every image once, with its own label; in order there are only those given."""
+    train = input_data.read_data_sets(str(small_dir), dtype=np.uint8).train
+    given = [images.copy() for images, _ in train.in_order(300)]
+    count = train.num_examples
+    own = {image.tobytes(): label for image, label in zip(train.pixels, train.labels)}
+    more = np.random.RandomState(0).randint(0, 256, (200, 28, 28)).astype(np.uint8)
+    train.add(more[:150], 10)
+    train.add(more[150:], np.full(50, 7))
+    assert train.num_examples == count + 200
+    own.update({image.tobytes(): 10 if i < 150 else 7 for i, image in enumerate(more)})
+    for _ in range(2):
+        images, labels = zip(*(train.next_batch(200) for _ in range(train.num_examples // 200)))
+        images, labels = np.concatenate(images), np.concatenate(labels)
+        assert {image.tobytes() for image in images} == set(own)
+        assert all(own[image.tobytes()] == label for image, label in zip(images, labels))
+    assert all((a == b).all() for a, (b, _) in zip(given, train.in_order(300)))
+    first = train.num_examples  # of the second epoch
+    train.seek(first + 600)
+    assert (train.next_batch(200)[0] == images[600:800]).all()

@@ -1,0 +1,52 @@
+"""What the CNN learns from beside its digits: warped images, and images of no digit."""
+import numpy as np
+import pytest
+from PIL import Image
+
+from digits import augmentation, outliers, strokes
+
+
+@pytest.fixture(scope='module')
+def digits():
+    return strokes.make(200, seed=3)
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_warped_as_pillow_warps(digits, seed):
+    """Pillow's own affine transformation, with the one that three marked points went through."""
+    images = digits[0].reshape(-1, 784).astype(np.float32) / 255
+    warped = augmentation.warped(images, 0.1, [0, seed])
+    # An image whose pixels are their own places tells where each of the new pixels comes from.
+    ramps = np.indices([28, 28]).reshape(2, 784).astype(np.float32)
+    y, x = augmentation.warped(ramps, 0.1, [0, seed]).reshape(2, 28, 28)
+    across = [x[14, 15] - x[14, 14], x[15, 14] - x[14, 14]]
+    down = [y[14, 15] - y[14, 14], y[15, 14] - y[14, 14]]
+    start = [x[14, 14] - 14 * sum(across), y[14, 14] - 14 * sum(down)]
+    # Pillow has a pixel's middle at a half.
+    moved = [start[0] + 0.5 - sum(across) / 2, start[1] + 0.5 - sum(down) / 2]
+    for image, ours in zip(images[:20], warped):
+        pillows = Image.fromarray(image.reshape(28, 28)).transform(
+            (28, 28), Image.AFFINE, (*across, moved[0], *down, moved[1]), Image.BILINEAR)
+        np.testing.assert_allclose(ours.reshape(28, 28), np.asarray(pillows), atol=2e-3)
+    assert np.abs(warped - images).mean() > 0.005
+
+
+def test_the_seed_alone_decides_and_nothing_moves_at_zero(digits):
+    images = digits[0].reshape(-1, 784).astype(np.float32) / 255
+    assert (augmentation.warped(images, 0, 1) == images).all()
+    once, again, other = (augmentation.warped(images, 0.1, seed) for seed in (1, 1, 2))
+    assert (once == again).all() and (once != other).any()
+    assert once.dtype == np.float32 and once.min() >= 0 and once.max() <= 1 + 1e-6
+
+
+@pytest.mark.parametrize('count', [0, 1, 4, 99])
+def test_as_many_outliers_as_asked_for(digits, count):
+    made = outliers.make(*digits, count)
+    assert made.shape == (count, 28, 28) and made.dtype == np.uint8
+    assert (made == outliers.make(*digits, count)).all()
+    known = {image.tobytes() for image in digits[0]}
+    assert not any(image.tobytes() in known for image in made)
+    assert all(image.max() > 100 for image in made)
+    if count > 4:
+        assert len({image.tobytes() for image in made}) > 0.9 * count
+        assert (made != outliers.make(*digits, count, seed=1)).any()
