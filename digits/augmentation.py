@@ -20,16 +20,15 @@ def warped(images, most, seed):
     move = 10 * random.uniform(-most, most, 2)
     there = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
     there = there @ np.array([[stretch[0], 0], [slant, stretch[1]]])
-    # Where each pixel comes from: between four others. Bilinear interpolation weighs these, so all
-    # images are changed by one product with a matrix, a column for each new pixel.
+    # Where each pixel comes from: between four others, which bilinear interpolation weighs.
     source = there @ PIXELS + move[:, None] + 13.5
     corner = np.floor(source).astype(int)
     part = source - corner
-    matrix = np.zeros([784, 784], np.float32)
+    changed = np.zeros_like(images)
     for down in (0, 1):
         for right in (0, 1):
             y, x = corner + [[down], [right]]
-            weight = np.abs(1 - down - part[0]) * np.abs(1 - right - part[1])
             inside = (np.minimum(y, x) >= 0) & (np.maximum(y, x) < 28)
-            matrix[(28 * y + x)[inside], np.flatnonzero(inside)] = weight[inside]
-    return images @ matrix
+            weight = inside * np.abs(1 - down - part[0]) * np.abs(1 - right - part[1])
+            changed += images[:, (28 * y + x) * inside] * weight.astype(np.float32)
+    return changed
