@@ -312,6 +312,17 @@ def cropped_dark(random, ink):
 
 
 @kind
+def bilevel_scan(random, ink):
+    """Cropped to its ink, 16 pixels and two levels: what the first readers of forms had."""
+    share = ink((500, 500), 300, 300 / random.uniform(4, 9))
+    image = Image.fromarray(np.uint8(255 * share))
+    image = image.crop(image.getbbox())
+    scale = 16 / max(image.size)
+    image = image.resize([max(1, int(round(side * scale))) for side in image.size], Image.BOX)
+    return drawing(np.where(np.asarray(image) > 127, 0, 255))
+
+
+@kind
 def frame(random, ink):
     """In a box that was drawn or printed around it."""
     size = sheet(random)
