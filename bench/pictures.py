@@ -133,12 +133,11 @@ def aligned(cells):
         cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]) + ' |' for row in cells]
 
 
-def table(folder, rows, seen):
+def table(folder, record, classify, rows, seen):
     """Lines on one run: its name, and a table with a line for each of the rows.
 
     `seen` has what read() gives, by way and row.
     """
-    record, classify = records.read(folder), classifier.restore(folder)
     cells = [['', 'n', *WAYS, 'not read', 'calibration error', 'not sure']]
     for row, files, labels in rows:
         found = {way: score(classify, *seen[way, row], labels) for way in WAYS}
@@ -165,11 +164,12 @@ def main(argv=None):
         rows += packed(path)
     if not rows:
         parser.error('name pictures: --labels, --npz or both')
+    runs = [(folder, records.read(folder), classifier.restore(folder)) for folder in args.run_dir]
     seen = {(name, row): read(way, files)
             for name, way in WAYS.items() for row, files, _ in rows}
     lines = []
-    for folder in args.run_dir:
-        lines += table(folder, rows, seen)
+    for run in runs:
+        lines += table(*run, rows, seen)
         print('\n'.join(lines[-len(rows) - 5:]), flush=True)
     versions = [f'{name} {sys.modules[name].__version__}'  # no TensorFlow if no run needs it
                 for name in ('tensorflow', 'numpy', 'PIL') if name in sys.modules]
