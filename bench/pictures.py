@@ -1,0 +1,185 @@
+"""Who reads pictures that people took how well: the ways of tutorials and ours, into RESULTS.md.
+
+$ python bench/pictures.py --run-dir runs/mnist_cnn/... --labels photos/labels.csv --npz scans.npz
+
+Nothing of these pictures is in the repository: name your own. Each run reads each picture as each
+way makes it 28 x 28; what cannot be read counts as missed.
+"""
+import argparse
+import datetime
+import io
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import turns
+from PIL import Image, ImageOps
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from digits import classifier, command_line, doubt, picture, records, scoring  # noqa: E402
+from digits.errors import UserError  # noqa: E402
+
+# The ways: a file (its name, or an open one) -> uint8 [28, 28], white ink on black.
+
+
+def squeezed(file):
+    """Pillow's convert('L'), resize((28, 28)), and 255 - x.
+
+    What most answers to "how do I read my own digit" say, for Keras as for PyTorch.
+    """
+    return 255 - np.asarray(Image.open(file).convert('L').resize((28, 28)))
+
+
+def by_mean(file):
+    """squeezed(), inverted only where the mean is over 127: light paper."""
+    image = np.asarray(Image.open(file).convert('L').resize((28, 28)))
+    return 255 - image if image.mean() > 127 else image
+
+
+def padded(file):
+    """by_mean() with its shape kept, as tf.image.resize_with_pad does: black at two sides."""
+    return np.asarray(ImageOps.pad(_light_ink(file), (28, 28)))
+
+
+def otsu(file):
+    """MNIST's own steps after a global threshold (Otsu): crop, longer side 20, centre of mass.
+
+    O. Kröger, "Tensorflow, MNIST and your own handwritten digits", opensourc.es/blog, 2016, at the
+    picture's own resolution.
+    """
+    grey = np.asarray(_light_ink(file))
+    ink = grey >= 256 * picture._otsu(np.bincount(grey.ravel(), minlength=256))
+    if not ink.any():
+        raise UserError('no ink')
+    rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
+    ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+    return picture._centred(picture._fit_20(ink))
+
+
+def _light_ink(file):
+    """Mode L, inverted where the mean is over 127."""
+    image = Image.open(file).convert('L')
+    return ImageOps.invert(image) if np.mean(image) > 127 else image
+
+
+WAYS = {'squeezed': squeezed, 'by mean': by_mean, 'padded': padded, 'Otsu': otsu,
+        'ours': picture.read}
+
+
+def labelled(path):
+    """[(row of the table, files, labels)] of a labels.csv: its folders, and all in it."""
+    labels = scoring.read_labels(path)
+    groups = {}
+    for name in labels:
+        first = os.path.relpath(name, os.path.dirname(path)).split(os.sep)[0]
+        groups.setdefault(first, []).append(name)
+    rows = sorted(groups.items()) if len(groups) > 1 else []
+    return [(row, names, [labels[name] for name in names])
+            for row, names in [*rows, ('all of them', list(labels))]]
+
+
+def packed(path):
+    """The same of a .npz file: its images, uint8 [n, h, w] with white ink on black, on paper.
+
+    They become PNG files with black ink on white, as the ways of tutorials expect.
+    """
+    try:
+        with np.load(path) as file:
+            images, labels = file['images'], file['labels'].tolist()
+    except Exception as error:  # zipfile's, zlib's and NumPy's
+        raise UserError(f'{path}: cannot be read ({error}); give an .npz file with the arrays '
+                        'images and labels') from None
+    if images.dtype != np.uint8 or images.ndim != 3 or len(images) != len(labels):
+        raise UserError(f'{path}: images is {images.dtype} {list(images.shape)}, labels '
+                        f'[{len(labels)}]; they must be uint8 [n, h, w] and [n]')
+    files = []
+    for image in images:
+        file = io.BytesIO()
+        Image.fromarray(255 - image).save(file, 'PNG')
+        files.append(file.getvalue())
+    return [(Path(path).stem, files, labels)]
+
+
+def read(way, files):
+    """(images uint8 [n, 28, 28], bool [n]: which of the files could be read)."""
+    images, readable = np.zeros([len(files), 28, 28], np.uint8), np.zeros(len(files), bool)
+    for number, file in enumerate(files):
+        try:
+            images[number] = way(io.BytesIO(file) if isinstance(file, bytes) else file)
+            readable[number] = True
+        except (UserError, OSError):
+            continue
+    return images, readable
+
+
+def score(classify, images, readable, labels):
+    """(share that is right, calibration error, share not sure); the last two of what is readable.
+    """
+    if not readable.any():
+        return 0.0, 0.0, 0.0
+    probabilities, doubts = classify(images[readable])
+    labels = np.array(labels)[readable]
+    right = probabilities.argmax(axis=1) == labels
+    return (right.sum() / len(readable), doubt.calibration_error(probabilities, labels),
+            np.mean([bool(reason) for reason in doubts]))
+
+
+def aligned(cells):
+    """Rows of texts as a Markdown table that is a table of text as well."""
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    cells = [cells[0], ['-' * width for width in widths], *cells[1:]]
+    return ['| ' + ' | '.join([row[0].ljust(widths[0])] + [
+        cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]) + ' |' for row in cells]
+
+
+def table(folder, record, classify, rows, seen):
+    """Lines on one run: its name, and a table with a line for each of the rows.
+
+    `seen` has what read() gives, by way and row.
+    """
+    cells = [['', 'n', *WAYS, 'not read', 'calibration error', 'not sure']]
+    for row, files, labels in rows:
+        found = {way: score(classify, *seen[way, row], labels) for way in WAYS}
+        _, error, unsure = found['ours']
+        cells.append([row, str(len(files)), *(f'{found[way][0]:.4f}' for way in WAYS),
+                      str(np.count_nonzero(~seen['ours', row][1])), f'{error:.4f}',
+                      f'{unsure:.4f}' if record.get('doubt') else '-'])
+    return [f'{record["script"]}.py on {record["dataset"]}, seed {record["seed"]} '
+            f'({folder.resolve().name}):', '', *aligned(cells), '']
+
+
+def main(argv=None):
+    """Print a table for each run and write the section."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--run-dir', type=Path, nargs='+', required=True, metavar='RUN')
+    parser.add_argument('--labels', metavar='CSV',
+                        help='a table with the columns file and label, as for predict.py --labels')
+    parser.add_argument('--npz', nargs='+', default=[], metavar='NPZ',
+                        help='files with images, uint8 [n, h, w], white ink on black, and labels')
+    args = parser.parse_args(argv)
+    rows = labelled(args.labels) if args.labels else []
+    for path in args.npz:
+        rows += packed(path)
+    if not rows:
+        parser.error('name pictures: --labels, --npz or both')
+    runs = [(folder, records.read(folder), classifier.restore(folder)) for folder in args.run_dir]
+    seen = {(name, row): read(way, files)
+            for name, way in WAYS.items() for row, files, _ in rows}
+    lines = []
+    for run in runs:
+        lines += table(*run, rows, seen)
+        print('\n'.join(lines[-len(rows) - 5:]), flush=True)
+    versions = [f'{name} {sys.modules[name].__version__}'  # no TensorFlow if no run needs it
+                for name in ('tensorflow', 'numpy', 'PIL') if name in sys.modules]
+    turns.write('pictures', '\n'.join([
+        '## pictures', '',
+        'Share of pictures read right, by how they were made 28 x 28: ours (`digits/picture.py`) '
+        'and the ways of tutorials. README.md says which. What cannot be read is not right.', '',
+        *lines,
+        f'Python {sys.version.split()[0]}, {", ".join(versions)}; {datetime.date.today()}.', '']))
+
+
+if __name__ == '__main__':
+    command_line.run(main)
