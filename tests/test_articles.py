@@ -200,4 +200,4 @@ def test_3x3_shows_one_test_image_and_an_average_loss_for_each_epoch(script, sma
         r'^test image (\d+): label (\d), prediction (\d)$', result.stdout, re.MULTILINE).groups())
     images, labels = idx.read_folder(small_dir)[2:]
     assert label == labels[index]
-    assert prediction == classifier.restore(tmp_path)(images[[index], ..., 0]).argmax()
+    assert prediction == classifier.restore(tmp_path)(images[[index], ..., 0])[0].argmax()

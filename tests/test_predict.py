@@ -402,6 +402,43 @@ def test_a_doubt_is_a_question_mark_and_a_reason():
     assert [digit['sure'] for digit in page.as_object()['digits']] == [False, True, False]
 
 
+def test_a_page_of_digits(trained, small_dir, tmp_path, capsys):
+    """Boxes lie where the digits were put, in reading order, and each digit is read as if alone."""
+    pytest.importorskip('digits.segmentation')
+    images = idx.read_folder(small_dir)[2]
+    page = np.full([300, 420], 240, np.uint8)
+    places = [(30, 100), (30, 200), (30, 300), (170, 40), (170, 140)]  # rows, columns
+    for number, (row, column) in enumerate(places):
+        image = Image.fromarray(images[number, ..., 0]).resize((84, 84), Image.BICUBIC)
+        page[row:row + 84, column:column + 84] -= np.uint8(np.asarray(image) * 0.8)
+    path = tmp_path / 'page.png'
+    Image.fromarray(page).save(str(path))
+    run = ['--page', '--run-dir', str(trained['mnist_cnn']), str(path), str(PICTURES[0])]
+    predict.main([*run, '--json', '--plot', str(tmp_path / 'plot.png')])
+    found, alone = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert found['file'] == str(path) and len(found['digits']) == 5 and len(alone['digits']) == 1
+    classify = classifier.restore(trained['mnist_cnn'])
+    right = 0
+    for (row, column), digit in zip(places, found['digits']):
+        left, top, end, bottom = digit['box']
+        assert column <= left < end <= column + 84 and row <= top < bottom <= row + 84
+        ink = np.argwhere(page[row:row + 84, column:column + 84] < 140)
+        assert [top - row, left - column] == pytest.approx(ink.min(axis=0).tolist(), abs=4)
+        assert [bottom - row, end - column] == pytest.approx((ink.max(axis=0) + 1).tolist(), abs=4)
+        assert digit['digit'] == np.argmax(digit['probabilities'])
+        expected = classify(picture.to_mnist(Image.fromarray(
+            page[row:row + 84, column:column + 84]))[None])[0][0]
+        right += digit['digit'] == expected.argmax()
+    assert right >= 4
+    predict.main(run)
+    line = capsys.readouterr().out.splitlines()[0]
+    numbers = [str(digit['digit']) + '?' * (not digit['sure']) for digit in found['digits']]
+    assert line.split('  ')[-1] == (
+        f'5 digits: {" ".join(numbers[:3])} / {" ".join(numbers[3:])}')
+    with Image.open(str(tmp_path / 'plot.png')) as drawn:
+        assert drawn.width == 900 < drawn.height
+
+
 def convolution(x, W):
     """x [h, w, c] with zeros around it, W [k, k, c, filters] -> [h, w, filters], offset by offset.
     """
