@@ -363,7 +363,7 @@ def _digit(ink, mask):
     if np.count_nonzero(weights) > 8:
         raise UserError(NO_DIGIT)
     for label in np.flatnonzero(weights):
-        others = np.count_nonzero(weights > weights[label] / 8) > 1
+        others = np.count_nonzero(weights > weights[label] / 16) > 1
         if others and _is_frame(labels == label):
             weights[label] = 0
     cut = np.zeros(len(weights), bool)
@@ -373,7 +373,7 @@ def _digit(ink, mask):
         weights[cut] = 0
     weights[darkness < darkness[main] / 2] = 0
     for label in np.flatnonzero(weights):
-        if _length(labels == label) > 1.5 * _length(labels == main):
+        if _length(labels == label) > 2.5 * _length(labels == main):
             weights[label] = 0
     labels = np.where(weights > 0, np.arange(len(weights)), 0)[labels]
     chosen = np.arange(len(weights)) == main
@@ -386,7 +386,7 @@ def _digit(ink, mask):
         if (grown == chosen).all():
             break
         chosen = grown
-    if _side_by_side([_box(labels == label) for label in np.flatnonzero(weights)], bottom - top):
+    if _side_by_side([_box(labels == label) for label in np.flatnonzero(chosen)], bottom - top):
         raise UserError('several digits; give one alone, or read them all with predict.py --page')
     return mask & _pixels(chosen[labels], side, mask.shape)
 
@@ -460,7 +460,9 @@ def _pen_of_mnist(ink):
     pen = 2 * enlarged.sum() / np.hypot(down, across).sum() / fine
     if pen > 1.6:
         return ink
-    enlarged = _in_window(np.maximum, enlarged, round((2.1 - pen) / 2 * fine))
+    enlarged = _in_window(np.maximum, enlarged, int(round((2.1 - pen) / 2 * fine)))
+    # A line thinner than a pixel was grey; the pen that drew it was not.
+    enlarged = np.minimum(enlarged / _median(enlarged[enlarged > enlarged.max() / 5]), 1)
     top, bottom, left, right = _box(enlarged > 0.1)
     return enlarged[top:bottom, left:right]
 
