@@ -181,6 +181,7 @@ def _default(value):
 
 def run(main) -> None:
     """Call a script's main() and leave with its exit status: mistakes end in a sentence."""
+    sys.stdout.reconfigure(errors='backslashreplace')  # as stderr: any file's name can be shown
     try:
         main()
     except UserError as error:

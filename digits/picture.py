@@ -8,23 +8,16 @@ Haffner, "Gradient-Based Learning Applied to Document Recognition", Proceedings 
 """
 import contextlib
 import os
-import warnings
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from digits.decoding import opened, upright
 from digits.errors import UserError
 
-FORMATS = ('PNG', 'JPEG', 'BMP', 'GIF', 'PPM', 'TIFF', 'WEBP')
-ENDINGS = ('.png', '.apng', '.jpg', '.jpeg', '.jpe', '.jfif', '.bmp', '.gif', '.tif', '.tiff',
-           '.webp', '.ppm', '.pgm', '.pbm', '.pnm', '.pfm')
 LONGEST = 400  # pixels: a digit a tenth of a photo wide still has 2 for each of MNIST's 20
 NO_DIGIT = 'no digit found: this does not look like ink on paper'
 FAINTEST = 0.06  # of the paper's brightness: less contrast than this is paper, not ink
-
-Image.preinit()  # the first five of FORMATS; asked for one it lacks, Pillow imports all it has
-# What Pillow has to say about a picture is said in a UserError or not at all.
-warnings.filterwarnings('ignore', module='PIL')
 
 
 def read(path):
@@ -54,7 +47,7 @@ def ink_of(image, longest):
     is enough to be ink, which may be nowhere. The sides are the picture's divided by a whole
     number, rounded up.
     """
-    grey = _grey(_shrunk(_opaque_or_alpha(image), longest))
+    grey = _grey(_opaque_or_alpha(image, longest))
     small = _small(grey)
     if _light_on_dark(small):
         grey, small = 1 - grey, 1 - small
@@ -77,64 +70,28 @@ def named(path):
         raise UserError(f'{name}: {error}') from error
 
 
-def opened(path, longest=None):
-    """The decoded picture, a PIL image; raises UserError with one sentence why there is none.
-
-    Given `longest`, a JPEG is decoded at a half, a quarter or an eighth of its size where both
-    sides stay as long as that: a large photo then takes less time.
-    """
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            if image.width * image.height > Image.MAX_IMAGE_PIXELS:
-                raise Image.DecompressionBombError
-            if longest:
-                image.draft(None, (longest, longest))
-            image.load()
-            return image
-    except FileNotFoundError:
-        raise UserError('no such file; check the name') from None
-    except UnidentifiedImageError:
-        raise UserError('not a picture of a kind read here; save it as PNG or JPEG '
-                        '(also read: BMP, GIF, TIFF, WebP, PPM)') from None
-    except Image.DecompressionBombError:
-        most = Image.MAX_IMAGE_PIXELS
-        raise UserError(f'has more than {most:,} pixels; make it smaller') from None
-    # Decoders meet broken bytes with IndexError, struct.error, zlib.error, SyntaxError and more.
-    except Exception as error:
-        if not hasattr(path, 'read') and os.path.isdir(path):
-            why = 'is a folder; give a picture in it'
-        elif getattr(error, 'errno', None):
-            why = f'cannot be read ({error.strerror}); check its name and permissions'
-        else:
-            reason = str(error).strip('. ') or type(error).__name__
-            why = f'is cut short or damaged ({reason}); save or copy it again'
-        raise UserError(why) from error
-
-
-def upright(image):
-    """The picture as its camera's EXIF orientation says it was held."""
-    if image.format == 'TIFF':  # turned by Pillow when loaded; Pillow 9.5 leaves the tag behind
-        image.load()
-        return image
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # a broken tag beside whole pixels: how it was held stays unknown
-        return image
-
-
-def _opaque_or_alpha(image):
-    """Mode L or RGB without transparency.
+def _opaque_or_alpha(image, longest):
+    """Mode L or RGB without transparency, neither side over `longest`.
 
     Where strokes were drawn on nothing, their shape is the alpha channel whatever their colour.
     Where a page has transparent parts, they are filled with the page's brightness.
     """
+    if 0 in image.size:
+        raise UserError('no pixel in it; give a picture of one digit')
     if image.mode == 'F' or image.mode.startswith('I'):
+        image = _shrunk(image if image.mode in 'FI' else image.convert('I'), longest)
         return Image.fromarray(_stretched(np.asarray(image)))
     if image.mode == 'LAB':  # Pillow turns it into nothing else
-        return image.getchannel(0)
+        return _shrunk(image.getchannel(0), longest)
     if not (image.getbands()[-1] in 'Aa' or 'transparency' in image.info):
-        return image.convert('L' if image.mode in ('1', 'L') else 'RGB')
-    image = image.convert('RGBA')
+        if image.mode not in ('L', 'RGB'):
+            image = image.convert('L' if image.mode == '1' else 'RGB')
+        return _shrunk(image, longest)
+    if image.mode == 'La':  # Pillow turns it into nothing else
+        image = image.convert('LA')
+    if image.mode in ('LA', 'RGBA'):  # a large picture is not held four times over
+        image = _shrunk(image, longest)
+    image = _shrunk(image.convert('RGBA'), longest)
     alpha = image.getchannel('A')
     if alpha.getextrema()[0] == alpha.getextrema()[1]:
         return image.convert('RGB')

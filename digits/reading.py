@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 import numpy as np
 from PIL import Image
 
-from digits import picture
+from digits import decoding, picture
 from digits.answers import Picture
 from digits.errors import UserError
 
@@ -42,7 +42,7 @@ def _inside(folder, recursive):
     for path, folders, files in os.walk(
             folder, onerror=lambda error: unreadable.append(error.filename)):
         found += [os.path.join(path, file) for file in files
-                  if file.lower().endswith(picture.ENDINGS) and not file.startswith('.')]
+                  if file.lower().endswith(decoding.ENDINGS) and not file.startswith('.')]
         folders[:] = [name for name in folders if recursive and not name.startswith('.')]
     return sorted(found + unreadable)
 

@@ -1,0 +1,237 @@
+"""A file that anybody may have made -> a decoded picture, a PIL image, at a bounded cost."""
+import io
+import logging
+import os
+import re
+import stat
+import struct
+import sys
+import time
+import warnings
+from contextlib import contextmanager, nullcontext
+from importlib import import_module
+
+from PIL import Image
+
+from digits.errors import UserError
+
+FORMATS = {  # as Pillow names their modules: how such a file begins
+    'Png': rb'\x89PNG\r\n\x1a\n', 'Jpeg': rb'\xff\xd8\xff', 'Bmp': rb'BM', 'Gif': rb'GIF8[79]a',
+    'Ppm': rb'P[1-6f]\s', 'Tiff': rb'II[*+]\0|MM\0[*+]', 'WebP': rb'RIFF....WEBP',
+    'Avif': rb'....ftypavi[fs]', 'Heif': rb'....ftyp(hei[cmsx]|hev[cmsx]|m[is]f1)',
+}
+ENDINGS = ('.png', '.apng', '.jpg', '.jpeg', '.jpe', '.jfif', '.bmp', '.gif', '.tif', '.tiff',
+           '.webp', '.ppm', '.pgm', '.pbm', '.pnm', '.pfm', '.heic', '.heics', '.heif', '.heifs',
+           '.hif', '.avif', '.avifs')
+# What a file may cost: 1 GB and some seconds at worst, whoever made it.
+MOST_BYTES = 2 ** 28
+MOST_PIXELS = 90_000_000
+MOST_PIXELS_OF = {
+    'Jpeg': 201_000_000,  # decoded at an eighth of its size; phones make 200 million
+    'Heif': 110_000_000,  # phones make 108 million
+    'WebP': 50_000_000,  # its decoder holds a picture four times over
+}
+MOST_EXIF = 2 ** 16  # bytes: what a JPEG has room for
+MOST_TAGS, MOST_STRIPS = 2 ** 12, 2 ** 18  # of a TIFF; strips or tiles
+MOST_COMMENTS = 1000  # of a PPM in text: Pillow copies what is read for each
+MOST_SECONDS = 10  # of one core, asked between two blocks of the file
+TIFF_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)  # bytes, by type of field
+TURNS = {2: Image.FLIP_LEFT_RIGHT, 3: Image.ROTATE_180, 4: Image.FLIP_TOP_BOTTOM,
+         5: Image.TRANSPOSE, 6: Image.ROTATE_270, 7: Image.TRANSVERSE, 8: Image.ROTATE_90}
+
+# What Pillow has to say about a picture is said in a UserError or not at all.
+warnings.filterwarnings('ignore', module='PIL|pillow_heif')
+logging.getLogger('PIL').addHandler(logging.NullHandler())
+
+
+class _Sparing(io.BytesIO):
+    """A file in memory that stops its reader after MOST_SECONDS of computing.
+
+    A JPEG of a thousand scans, a PNG of a million chunks: a small file can ask for hours.
+    """
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.until = time.thread_time() + MOST_SECONDS
+
+    def read(self, size=-1):
+        if time.thread_time() > self.until:
+            raise UserError(f'takes more than {MOST_SECONDS:g} seconds to decode; '
+                            'save it as PNG or JPEG')
+        return super().read(size)
+
+
+def opened(path, longest=None):
+    """The decoded picture, a PIL image; raises UserError with one sentence why there is none.
+
+    Given `longest`, a JPEG is decoded at a half, a quarter or an eighth of its size where both
+    sides stay as long as that: a large photo then takes less time. So is one of more pixels than
+    other kinds may have, down to 4096 pixels a side.
+    """
+    data = _bytes_of(path)
+    kind = next((kind for kind, start in FORMATS.items() if re.match(start, data, re.DOTALL)), '')
+    if not kind:
+        raise UserError('not a picture of a kind read here; save it as PNG or JPEG '
+                        '(also read: BMP, GIF, TIFF, WebP, HEIC, AVIF, PPM)' if data else
+                        'is empty; save or copy it again')
+    decoder, most = _decoder(kind), MOST_PIXELS_OF.get(kind, MOST_PIXELS)
+    try:
+        _check(kind, data)
+        libtiff = kind == 'Tiff' and sys.stderr  # which is None where there is none
+        with _Sparing(data) as file, _unheard() if libtiff else nullcontext():
+            image = decoder(file)
+            if kind == 'Jpeg' and _in_several_scans(image, data, file.tell()):
+                most = MOST_PIXELS
+            pixels = image.width * image.height
+            if pixels > most:
+                raise Image.DecompressionBombError
+            if longest or pixels > MOST_PIXELS:
+                image.draft(None, (longest or 2 ** 12,) * 2)
+            if 'progressive' in image.info:  # 64 kB of this JPEG can be half a minute's work
+                image.decodermaxblock = 2 ** 12
+            image.load()
+            return image
+    except UserError:
+        raise
+    except Image.DecompressionBombError:
+        raise UserError(f'has more than {most:,} pixels; make it smaller') from None
+    except MemoryError:
+        raise UserError('needs more memory than there is; make it smaller') from None
+    # Decoders meet broken bytes with IndexError, struct.error, zlib.error, SyntaxError and more.
+    except Exception as error:
+        # Some of them quote the file, control characters and all.
+        reason = ''.join(letter if letter.isprintable() else ' ' for letter in str(error))
+        reason = ' '.join(reason.split()).strip('. ') or type(error).__name__
+        raise UserError(f'is cut short or damaged ({reason}); save or copy it again') from error
+
+
+@contextmanager
+def _unheard():
+    """Pillow lets libtiff print what it finds wrong: standard error is elsewhere for that time."""
+    heard = os.dup(2)
+    with open(os.devnull, 'w') as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(heard, 2)
+        os.close(heard)
+
+
+def _decoder(kind):
+    """What makes a Pillow image of an open file of that kind, imported when first met."""
+    try:
+        if kind == 'Heif':
+            from pillow_heif import HeifImageFile
+            return HeifImageFile
+        return getattr(import_module(f'PIL.{kind}ImagePlugin'), f'{kind}ImageFile')
+    except ImportError:
+        name, package = (('HEIC', 'pillow-heif') if kind == 'Heif' else
+                         (kind.upper(), '--upgrade pillow'))
+        raise UserError(f'is {name}; to read it run  pip install {package}  or save it as JPEG'
+                        ) from None
+
+
+def _bytes_of(path):
+    """What is in `path`, a file's name or an open binary file."""
+    if hasattr(path, 'read'):
+        data = path.read(MOST_BYTES + 1)
+        _check_size(len(data))
+        return data
+    try:
+        _size(os.stat(path))
+        with open(path, 'rb', opener=_without_waiting) as file:
+            return file.read(_size(os.fstat(file.fileno())))
+    except FileNotFoundError:
+        raise UserError('is a link to a file that is not there; copy the file itself'
+                        if os.path.islink(path) else 'no such file; check the name') from None
+    except OSError as error:
+        raise UserError(f'cannot be read ({error.strerror}); check its name and permissions'
+                        ) from error
+
+
+def _size(status):
+    """Bytes of a regular file: a device may never end, and a pipe never begin."""
+    if stat.S_ISDIR(status.st_mode):
+        raise UserError('is a folder; give a picture in it')
+    if not stat.S_ISREG(status.st_mode):
+        raise UserError('is not a file; give the name of a picture')
+    _check_size(status.st_size)
+    return status.st_size
+
+
+def _check_size(size):
+    if size > MOST_BYTES:
+        raise UserError(f'has more than {MOST_BYTES:,} bytes; save it as PNG or JPEG')
+
+
+def _without_waiting(path, flags):
+    """open's opener: what has become a pipe since it was looked at has no writer to wait for."""
+    return os.open(path, flags | getattr(os, 'O_NONBLOCK', 0))
+
+
+def _in_several_scans(image, data, end):
+    """Whether a JPEG, whose first scan's header ends there, is held whole until its last scan."""
+    colours = data[data.rindex(b'\xff\xda', 0, end) + 4]
+    return 'progressive' in image.info or colours < image.layers
+
+
+def _check(kind, data):
+    """Raise UserError where Pillow would do for a small file as for a large one."""
+    if kind == 'Tiff':
+        asked = _asked_by_tiff(data)
+    else:
+        comments = data.count(b'#') if kind == 'Ppm' and data[1:2] in b'123' else 0
+        asked = f'{comments:,} comments' if comments > MOST_COMMENTS else ''
+    if asked:
+        raise UserError(f'asks for more than a picture needs ({asked}); save it as PNG or JPEG')
+
+
+def _asked_by_tiff(data):
+    """What a TIFF's first directory asks for that is too much, or ''.
+
+    Pillow and libtiff believe it: they copy what a tag points to, as often as a tag does, list all
+    strips or tiles, and decode a whole tile of whatever size for a picture of one pixel.
+    """
+    end = 'little' if data[:1] == b'I' else 'big'
+    big = 43 in data[2:4]  # BigTIFF: 8 bytes where others have 4
+    order = '<' if end == 'little' else '>'
+    start, = struct.unpack_from(order + ('8xQ' if big else '4xL'), data)
+    count, = struct.unpack_from(order + ('Q' if big else 'H'), data, start)
+    entry = struct.Struct(order + ('HHQ8s' if big else 'HHL4s'))
+    first = start + (8 if big else 2)
+    if count > MOST_TAGS:
+        return f'{count:,} tags'
+    total, strips, sides = 0, 0, {}
+    for place in range(first, min(first + count * entry.size, len(data) - entry.size + 1),
+                       entry.size):
+        tag, kind, number, value = entry.unpack_from(data, place)
+        size = TIFF_SIZES[kind] if kind < len(TIFF_SIZES) else 0
+        total += number * size
+        if tag in (273, 324):
+            strips = max(strips, number)
+        if tag in (322, 323):
+            sides[tag] = max(sides.get(tag, 0), int.from_bytes(value[:size], end))
+    if strips > MOST_STRIPS:
+        return f'{strips:,} strips or tiles'
+    if len(sides) == 2 and sides[322] * sides[323] > MOST_PIXELS:
+        return f'tiles of {sides[322]:,} x {sides[323]:,} pixels'
+    if total > len(data):
+        raise ValueError('its tags reach beyond its end')
+    return ''
+
+
+def upright(image):
+    """The picture as its camera's EXIF orientation says it was held."""
+    if image.format == 'TIFF':  # turned by Pillow when loaded; Pillow 9.5 leaves the tag behind
+        image.load()
+        return image
+    try:
+        # ImageOps.exif_transpose would also write all EXIF anew, however much that is.
+        if any(len(image.info.get(key) or '') > MOST_EXIF
+               for key in ('exif', 'Raw profile type exif')):
+            return image
+        turn = TURNS.get(image.getexif().get(0x0112))
+    except Exception:  # a broken tag beside whole pixels: how it was held stays unknown
+        return image
+    return image if turn is None else image.transpose(turn)
