@@ -57,8 +57,11 @@ def find(image):
 def _alone(image, box, images):
     """`images` [1, 28, 28] as picture.to_mnist has it, if it takes the same part for the digit."""
     ink, mask = picture.ink_of(image, picture.LONGEST)
+    try:
+        mask = picture._digit(ink, mask) if mask.any() else mask
+    except UserError:  # picture.py would not take it for one digit alone
+        return images
     if mask.any():
-        mask = picture._digit(ink, mask)
         top, bottom, left, right = picture._box(mask)
         other = np.array([left, top, right, bottom]) * (-(-max(image.size) // picture.LONGEST))
         if abs(other - box).max() <= 0.1 * max(box[2:] - box[:2]):

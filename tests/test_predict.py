@@ -405,7 +405,6 @@ def test_a_doubt_is_a_question_mark_and_a_reason():
 
 def test_a_page_of_digits(trained, small_dir, tmp_path, capsys):
     """Boxes lie where the digits were put, in reading order, and each digit is read as if alone."""
-    pytest.importorskip('digits.segmentation')
     images = idx.read_folder(small_dir)[2]
     page = np.full([300, 420], 240, np.uint8)
     places = [(30, 100), (30, 200), (30, 300), (170, 40), (170, 140)]  # rows, columns
