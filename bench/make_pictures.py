@@ -181,6 +181,17 @@ def pictures():
             ImageFilter.GaussianBlur(3)), jpeg
     yield '3-small-28x28.png', Image.fromarray(np.uint8(255 * pen(
         '3', (280, 280), 215, 28, seed=24))).resize((28, 28), Image.BOX), small
+    size = 900, 480
+    written = np.zeros(size[::-1], np.float32)
+    for row, names in enumerate(('2 0 1-plain 7-crossed', '4 8 5 6 3 9')):
+        for column, name in enumerate(names.split()):
+            where = 0.12 + 0.13 * column + 0.02 * row, 0.28 + 0.44 * row + 0.01 * column
+            written = np.maximum(written, pen(name.replace('-', ' '), size, 110, 9, where,
+                                              seed=30 + 6 * row + column))
+    lines = squared(size, 48, 25)[..., None]
+    page = np.array((240, 240, 234)) * (1 - 0.14 * lines * np.array((1, 0.7, 0.35)))
+    yield 'pages/numbers.jpg', blend(page, (40, 44, 80), written, light(size, 0.55, 200) + grain(
+        size, 0.012, 2, 26)), jpeg
 
 
 def main(argv=None):
@@ -188,8 +199,8 @@ def main(argv=None):
     parser.add_argument('--out', type=pathlib.Path, help='folder for the pictures (data/)',
                         default=pathlib.Path(__file__).resolve().parent.parent / 'data')
     out = parser.parse_args(argv).out
-    out.mkdir(parents=True, exist_ok=True)
     for name, image, options in pictures():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
         image.save(out / name, **options)
         print(f'{name:26s}{(out / name).stat().st_size / 1000:6.1f} kB')
 
