@@ -9,6 +9,14 @@ import numpy as np
 from digits import strokes
 
 LABEL = 10  # of what is no digit: tf.one_hot(10, 10) is ten zeros
+# As digits/strokes.py writes digits; no B, C, D, O, S, U, Z, which are written like some digit.
+LETTERS = {
+    'A': '4,100 32,0 | 60,100 / 14,62 50,62', 'E': '50,2 6,2 | 6,98 | 52,98 / 6,50 44,50',
+    'F': '52,2 6,2 | 6,100 / 6,48 44,48', 'H': '6,0 6,100 / 54,0 54,100 / 6,50 54,50',
+    'K': '6,0 6,100 / 52,0 8,54 | 54,100', 'M': '2,100 8,0 | 34,64 | 60,0 | 66,100',
+    'N': '6,100 6,0 | 54,100 | 54,0', 'R': '6,100 6,2 | 44,8 48,34 8,50 | 54,100',
+    'W': '0,0 16,100 | 34,36 | 52,100 | 70,0', 'X': '6,0 54,100 / 54,0 6,100',
+}
 
 
 def make(images, labels, count, seed=0):
@@ -16,11 +24,11 @@ def make(images, labels, count, seed=0):
 
     images: uint8 [n, 784] or [n, 28, 28] of digits, white ink on black; labels: [n], 0 to 9.
     In equal parts: digits turned or mirrored, where that leaves no digit; the halves of two;
-    two on each other; two side by side; scribbles. The same seed gives the same images.
+    two on each other; two side by side; scribbles; letters. The same seed gives the same images.
     """
     random = np.random.RandomState(seed)
     images = np.reshape(images, [-1, 28, 28])
-    parts = [count // 5 + (part < count % 5) for part in range(5)]
+    parts = [count // 6 + (part < count % 6) for part in range(6)]
 
     def pick(n, digits=range(10)):
         return images[random.choice(np.flatnonzero(np.isin(labels, digits)), n)]
@@ -36,7 +44,8 @@ def make(images, labels, count, seed=0):
     pairs = np.concatenate([pick(parts[3])[:, :, 4:24], pick(parts[3])[:, :, 4:24]], axis=2)
     pairs = pairs.reshape(-1, 14, 2, 20, 2).mean(axis=(2, 4))  # half as large
     pairs = np.pad(np.minimum(1.5 * pairs, 255), [(0, 0), (7, 7), (4, 4)]).astype(np.uint8)
-    return np.concatenate([turned, halves, crossed, pairs, _scribbles(random, parts[4])])
+    return np.concatenate([turned, halves, crossed, pairs, _scribbles(random, parts[4]),
+                           _letters(random, parts[5])])
 
 
 def _scribbles(random, count):
@@ -50,4 +59,12 @@ def _scribbles(random, count):
             lines.append(f'{first} {second} {random.choice(["", "| "])}{third}')
         way = strokes.Way('scribble', 1, ' / '.join(lines))
         images.append(strokes.draw_way(random, 0, way, min(8, count - start)))
+    return np.concatenate(images or [np.empty([0, 28, 28], np.uint8)])
+
+
+def _letters(random, count):
+    """Images uint8 [count, 28, 28] of LETTERS, each as often as the others (to within one)."""
+    images = [strokes.draw_way(random, 0, strokes.Way(letter, 1, points),
+                               len(range(place, count, len(LETTERS))))
+              for place, (letter, points) in enumerate(LETTERS.items()) if place < count]
     return np.concatenate(images or [np.empty([0, 28, 28], np.uint8)])
