@@ -22,9 +22,9 @@ PICTURES = sorted(path for path in (records.HOME / 'data').iterdir()
 RUNS = {  # name: the script and its flags; some change the graph that predict must build
     'mnist_softmax': ('mnist_softmax', '--steps', '300'),
     'raw pixels': ('mnist_softmax', '--steps', '300', '--raw-pixels', '--learning-rate', '1e-4'),
-    'mnist_cnn': ('mnist_cnn', '--steps', '60'),
-    'mnist_cnn_3x3': ('mnist_cnn_3x3', '--steps', '120'),
-    'deep': ('mnist_cnn_3x3', '--deep', '--steps', '160'),
+    'mnist_cnn': ('mnist_cnn', '--steps', '60', '--validation-size', '500'),
+    'mnist_cnn_3x3': ('mnist_cnn_3x3', '--steps', '120', '--validation-size', '500'),
+    'deep': ('mnist_cnn_3x3', '--deep', '--steps', '160', '--validation-size', '500'),
     'mnist_numpy_sigmoid': ('mnist_numpy_sigmoid', '--steps', '60'),
 }
 

@@ -22,7 +22,7 @@ HOME = records.HOME
 SIGKILL = getattr(signal, 'SIGKILL', None)  # not on Windows
 SHORT = {  # enough steps to meet an epoch's end (1,000 training images), and to be quick
     'mnist_softmax.py': ['--steps', '60', '--batch-size', '50'],
-    'mnist_cnn.py': ['--steps', '30', '--batch-size', '40'],
+    'mnist_cnn.py': ['--steps', '30', '--batch-size', '40', '--validation-size', '500'],
     'mnist_cnn_3x3.py': ['--steps', '30', '--batch-size', '40'],
     'mnist_numpy_sigmoid.py': ['--epochs', '12'],
 }
@@ -101,7 +101,7 @@ def wait_for_checkpoint(folder, process):
 
 LONG = {  # long enough to be hit in the middle
     'mnist_softmax.py': ['--steps', '3000', '--batch-size', '70', '--loss-every', '1'],
-    'mnist_cnn.py': ['--steps', '50', '--batch-size', '70'],
+    'mnist_cnn.py': ['--steps', '50', '--batch-size', '70', '--validation-size', '500'],
     'mnist_cnn_3x3.py': ['--deep', '--steps', '150', '--batch-size', '70'],
     'mnist_numpy_sigmoid.py': ['--epochs', '200'],
 }
