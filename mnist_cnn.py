@@ -1,8 +1,8 @@
 """A convolutional network on MNIST: two 5x5 convolutions, dropout, 3,274,634 numbers to learn.
 
 $ python mnist_cnn.py
-validation accuracy: 0.9956
-test accuracy: 0.9952
+validation accuracy: 0.9960
+test accuracy: 0.9955
 """
 from digits import augmentation, command_line, input_data, outliers, runs, strokes
 from digits.tensorflow_v1 import tf

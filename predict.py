@@ -4,9 +4,9 @@ A folder stands for all pictures in it, - for the one on standard input. --page 
 in a picture, --labels scores pictures with labels, --plot and --feature-maps draw.
 
 $ python predict.py data/3-pencil-photo.jpg data/7-chalk.jpg data/8-dark-canvas.png
-data/3-pencil-photo.jpg  3   90.79%   (then 9: 1.21%)
-data/7-chalk.jpg         7   90.11%   (then 3: 1.49%)
-data/8-dark-canvas.png   8   92.83%   (then 0: 0.97%)
+data/3-pencil-photo.jpg  3   99.99%   (then 9: 0.00%)
+data/7-chalk.jpg         7  100.00%   (then 3: 0.00%)
+data/8-dark-canvas.png   8  100.00%   (then 4: 0.00%)
 """
 import argparse
 import contextlib

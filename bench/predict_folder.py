@@ -54,9 +54,9 @@ def pictures(count, seed=0):
         yield f'{number:06}.{"jpg" if kind < 2 else "png"}', file.getvalue()
 
 
-def measure(*command):
+def measure(*command, **how):
     """turns.measure, of a Python process in the project's folder."""
-    return turns.measure([sys.executable, *map(str, command)], cwd=str(HOME))
+    return turns.measure([sys.executable, *map(str, command)], cwd=str(HOME), **how)
 
 
 def main():
@@ -84,8 +84,9 @@ def main():
             part.mkdir()
             for name, data in pictures(count):
                 (part / name).write_bytes(data)
-            results = [measure('predict.py', '--run-dir', run, part) for _ in range(args.rounds)]
-            if {printed for _, _, printed in results} != {count}:
+            results = [measure('predict.py', '--run-dir', run, part, permitted=(0, 1))
+                       for _ in range(args.rounds)]  # 1: it could not read all
+            if min(printed for _, _, printed in results) < 0.999 * count:
                 raise SystemExit(f'{count} pictures, and not so many lines')
             seconds, memory, _ = zip(*results)
             rates = [count / (each - statistics.median(one)) for each in seconds]

@@ -147,17 +147,18 @@ def run(contestant, number):
     return line
 
 
-def measure(command, cwd=None):
+def measure(command, cwd=None, permitted=(0,)):
     """(seconds, peak memory of its largest process in MB, lines printed) of a command.
 
-    SystemExit if the command fails.
+    SystemExit if it ends with a status that is not permitted.
     """
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=cwd)
     lines = sum(1 for _ in process.stdout)
     _, status, usage = os.wait4(process.pid, 0)  # of this child and those that it has waited for
     seconds = time.perf_counter() - started
-    if status:
+    status = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+    if status not in permitted:
         raise SystemExit(f'{" ".join(command)} ended with {status}')
     return seconds, usage.ru_maxrss / 1024, lines
 
