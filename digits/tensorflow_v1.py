@@ -6,6 +6,7 @@ Set TF_CPP_MIN_LOG_LEVEL=0 to see everything that TensorFlow says while it start
 """
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -73,20 +74,43 @@ from tensorflow.core.protobuf.config_pb2 import CallableOptions  # noqa: E402
 IMPORT_SECONDS = time.perf_counter() - _started
 
 
+@contextlib.contextmanager
+def _signals_held():
+    """Let Ctrl-C and SIGTERM wait until TensorFlow's C++ has returned.
+
+    A signal that meets oneDNN's float32 matrix product for AVX-512 (TensorFlow 2.21) leaves the
+    heap corrupt: its generated code, it seems, keeps data where a handler's frame is put.
+    Threads that start in here never take these signals.
+    """
+    held = {signal.SIGINT, signal.SIGTERM} if hasattr(signal, 'pthread_sigmask') else None
+    before = held and signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        if held:  # what came meanwhile is handled here
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Session(tf.Session):
     """A session that looks up only once what it is asked to run again and again.
 
     Session.run finds its fetches and feeds anew each time, which takes longer than the arithmetic
     of a small graph. TensorFlow's callables do not, but only without feeds has it a public way to
     make one. What is fed is not compared with the shape of its placeholder.
+    Signals wait until a run is over.
     """
 
     def __init__(self, config):
-        super().__init__(config=config)
+        with _signals_held():
+            super().__init__(config=config)
         self._callables = {}
 
     def run(self, fetches, feed_dict=None, options=None, run_metadata=None):
         """As Session.run; tensors and operations in a list, fed to tensors, are prepared once."""
+        with _signals_held():
+            return self._run_prepared(fetches, feed_dict, options, run_metadata)
+
+    def _run_prepared(self, fetches, feed_dict, options, run_metadata):
         feeds = list(feed_dict or ())
         if (options or run_metadata or not isinstance(fetches, list)
                 or not all(isinstance(fetch, (tf.Tensor, tf.Operation)) for fetch in fetches)

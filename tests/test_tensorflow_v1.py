@@ -1,7 +1,9 @@
 """The one import of TensorFlow: silent, light, in graph mode, and clear when there is none."""
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -109,3 +111,37 @@ def test_prepared_runs_refuse_what_session_run_refuses():
                 session.run([product], {x: 'abc'})
         with pytest.raises((RuntimeError, tf.errors.CancelledError)):
             session.run([product], {x: np.ones((1, 3))})
+
+
+@pytest.mark.skipif(not hasattr(signal, 'pthread_sigmask'), reason='Windows has no such signals')
+def test_signals_do_not_meet_arithmetic():
+    """oneDNN's float32 matrix product did not survive them: "corrupted size vs. prev_size"."""
+    code = """
+import signal, sys
+import numpy as np
+from digits.tensorflow_v1 import open_session, tf
+met = []
+signal.signal(signal.SIGTERM, lambda number, frame: met.append(number))
+x = tf.placeholder(tf.float32, [None, 784])
+W = tf.get_variable('W', [784, 10])
+loss = tf.reduce_mean(tf.square(tf.matmul(x, W)))
+train_step = tf.train.GradientDescentOptimizer(0.01).minimize(loss)
+session, _ = open_session('cpu', 'float32')
+session.run(tf.global_variables_initializer())
+images = np.ones([70, 784], np.float32)
+print('ready', flush=True)
+while len(met) < 300:
+    _, value = session.run([train_step, loss], {x: images})
+print(value, flush=True)
+"""
+    process = subprocess.Popen([sys.executable, '-c', code], cwd=str(HOME), stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == 'ready\n'
+    deadline = time.monotonic() + 60
+    while process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.005)
+        assert time.monotonic() < deadline
+    rest, said = process.communicate()
+    assert process.returncode in (0, -signal.SIGTERM), said  # one more may come while Python ends
+    assert np.isfinite(float(rest)), said
