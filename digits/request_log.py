@@ -3,6 +3,7 @@
 Fields: https://cloud.google.com/logging/docs/structured-logging and, of httpRequest,
 https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#HttpRequest
 """
+import contextlib
 import datetime
 import json
 import logging
@@ -54,10 +55,8 @@ class _Forgiving:
             self._said = True
             print(f'draw.py: the log cannot be written ({sys.exc_info()[1]}); requests are '
                   'answered all the same', file=sys.stderr)
-        try:
+        with contextlib.suppress(OSError):
             self.close()  # which writes what is left, and fails again
-        except OSError:
-            pass
         self.stream, self._closed = None, False
 
 

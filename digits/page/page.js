@@ -7,12 +7,12 @@ const TEXT = {
     hint: '0 to 9, large, with mouse, finger or pen', undo: 'Undo', clear: 'Clear',
     keys: 'Arrow keys move the pen, the space bar puts it down and lifts it.',
     choose: 'Open a picture', paste: 'You can also paste a picture, or drop one here.',
-    answer: 'Answer', seen: 'What the network sees: 28 × 28', probabilities: 'Probabilities',
+    answer: 'Answer', seen: 'What it sees: 28\u00a0×\u00a028', probabilities: 'Probabilities',
     maps: 'What the convolutions make of it', run: 'Read by',
     mapsIdea: 'Each small picture is one filter’s answer: white where it is strong.',
     noMaps: 'This run has no convolution.', nothing: 'Nothing drawn yet',
     is: (digit, share) => `This is a ${digit}`, sure: (share) => `${share} sure`,
-    perhaps: (digit) => `Not sure. Perhaps a ${digit}?`,
+    perhaps: (digit) => `Not sure. A\u00a0${digit}?`,
     like: (digit) => `It looks as much like a ${digit}.`, unlike: 'It is unlike any digit.',
     before: 'before bias and ReLU', after: 'after bias and ReLU',
     beforeRelu: 'before ReLU', afterRelu: 'after ReLU',
@@ -28,12 +28,12 @@ const TEXT = {
     hint: '0부터 9까지, 크게 그려 보세요', undo: '되돌리기', clear: '지우기',
     keys: '화살표 키로 펜을 움직이고, 스페이스 바로 펜을 내리거나 듭니다.',
     choose: '그림 열기', paste: '그림을 붙여 넣거나 여기에 끌어다 놓아도 됩니다.',
-    answer: '답', seen: '신경망이 보는 28 × 28', probabilities: '확률',
+    answer: '답', seen: '신경망이 보는 28\u00a0×\u00a028', probabilities: '확률',
     maps: '합성곱 층이 보는 것', run: '읽는 모델:',
     mapsIdea: '작은 그림 하나가 필터 하나의 답입니다. 흴수록 강합니다.',
     noMaps: '이 모델에는 합성곱 층이 없습니다.', nothing: '아직 그린 것이 없습니다',
     is: (digit) => `${digit}입니다`, sure: (share) => `확률 ${share}`,
-    perhaps: (digit) => `확실하지 않습니다. 혹시 ${digit}?`,
+    perhaps: (digit) => `${digit}일까요? 확실하지 않습니다`,
     like: (digit) => `${digit}처럼도 보입니다.`, unlike: '어느 숫자와도 닮지 않았습니다.',
     before: '편향과 ReLU 앞', after: '편향과 ReLU 뒤', beforeRelu: 'ReLU 앞', afterRelu: 'ReLU 뒤',
     'no ink': ['아직 잉크가 없습니다', '숫자 하나를 진하게 그려 주세요.'],
@@ -47,7 +47,7 @@ const TEXT = {
 const LANGUAGE = /^ko\b/i.test(navigator.language) ? 'ko' : 'en';
 const text = TEXT[LANGUAGE];
 
-const PEN = 0.075;                // width of the line, of the paper's side
+const PEN = 0.068;                // width of the line, of the paper's side
 const SENT = 140;                 // pixels a side of the drawing that is sent
 const PAUSE = 60;                 // milliseconds between two questions at least
 const MOST_BYTES = 8000000;       // of a picture, as digits/server.py has it
@@ -78,16 +78,20 @@ function isBlank() {
   return !picture() && !strokes().length;
 }
 
+// From the middle between two points to the next middle, bent towards the point between: smooth.
 function drawStrokes(context, side) {
   context.lineCap = context.lineJoin = 'round';
   for (const { points } of strokes()) {
+    let from = points[0];
     points.forEach((point, at) => {
-      const before = points[Math.max(0, at - 1)];
+      const next = points[at + 1] || point;
+      const to = { x: (point.x + next.x) / 2, y: (point.y + next.y) / 2 };
       context.lineWidth = PEN * side * point.weight;
       context.beginPath();
-      context.moveTo(before.x * side, before.y * side);
-      context.lineTo(point.x * side, point.y * side + (at ? 0 : 0.01));
+      context.moveTo(from.x * side, from.y * side);
+      context.quadraticCurveTo(point.x * side, point.y * side, to.x * side, to.y * side + 0.01);
       context.stroke();
+      from = to;
     });
   }
 }
@@ -129,6 +133,7 @@ let underWay = false, waiting = false, lastAsked = 0;
 function ask() {
   waiting = true;
   if (underWay) return;
+  $('answer').setAttribute('aria-busy', !isBlank());
   if (isBlank()) {
     waiting = false;
     showNothing();
@@ -162,6 +167,7 @@ async function askNow() {
   setTimeout(() => {
     underWay = false;
     if (waiting) ask();
+    else $('answer').setAttribute('aria-busy', false);
   }, rest);
 }
 
@@ -210,9 +216,10 @@ async function showPicture(blob) {
 
 // ---- Showing ----------------------------------------------------------------------------------
 
+// No network is sure of everything: 99.97 % is shown as 99.9 %.
 function percent(share) {
   return new Intl.NumberFormat(LANGUAGE, { style: 'percent', maximumFractionDigits: 1 })
-    .format(share);
+    .format(Math.min(share, 0.999));
 }
 
 function show(state, digit, sentence, more) {
