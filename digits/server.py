@@ -245,6 +245,8 @@ class _Refusal(ErrorTask):
 
     def execute(self):
         error = self.request.error
+        for name in ('command', 'path'):  # which waitress itself asks for, and may not have read
+            vars(self.request).setdefault(name, '')
         sentence = SENTENCES.get(error.code) or 'this is not a request of HTTP'
         body = (json.dumps({'error': sentence}) + '\n').encode()
         error.to_response = lambda ident=None: (
@@ -253,7 +255,7 @@ class _Refusal(ErrorTask):
         super().execute()
         self.channel.server.request_log.write(
             f'refused: {error.code}', error.code,
-            {'requestMethod': self.request.command or '', 'responseSize': str(len(body)),
+            {'requestMethod': self.request.command, 'responseSize': str(len(body)),
              'remoteIp': self.channel.addr[0], 'latency': '0s'}, error=str(error.body))
 
 
@@ -262,7 +264,7 @@ class _Channel(HTTPChannel):
 
 
 def listen(host, port):
-    """A socket bound to that host and port; UserError if it cannot be."""
+    """A socket that listens on that host and port; UserError if it cannot."""
     try:
         family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM,
                                                        flags=socket.AI_PASSIVE)[0]
@@ -270,6 +272,7 @@ def listen(host, port):
         if hasattr(socket, 'SO_REUSEADDR') and not hasattr(socket, 'SO_EXCLUSIVEADDRUSE'):
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # not so on Windows
         listener.bind(place)
+        listener.listen(MOST_CONNECTIONS)
     except (OSError, UnicodeError) as error:
         raise UserError(f'cannot listen on {host}, port {port} '
                         f'({getattr(error, "strerror", None) or error}); '
@@ -278,7 +281,7 @@ def listen(host, port):
 
 
 def address(listener) -> str:
-    """The URL of a bound socket."""
+    """The URL of a socket that listens."""
     host, port = listener.getsockname()[:2]
     return f'http://{f"[{host}]" if ":" in host else host}:{port}/'
 
