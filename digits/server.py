@@ -141,6 +141,8 @@ def application(classify, run, log, listens, log_drawings=False):
         answers.classify([read], classify)
         answer = read.as_object()
         del answer['file']
+        answer['probability'] = round(answer['probability'], 6)
+        answer['probabilities'] = [round(share, 6) for share in answer['probabilities']]
         g.known = {name: answer[name] for name in ('digit', 'probability', 'sure')}
         if log_drawings:
             g.known['drawing'] = png(image)

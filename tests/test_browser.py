@@ -25,7 +25,7 @@ sync_api = pytest.importorskip('playwright.sync_api', reason=INSTALL)
 
 def arc(x, y, across, down, start, end):
     """Points of an ellipse from one angle to another, in degrees, clockwise from the right."""
-    turn = [math.radians(start + (end - start) * step / 16) for step in range(17)]
+    turn = [math.radians(start + (end - start) * step / 24) for step in range(25)]
     return [(x + across * math.cos(angle), y + down * math.sin(angle)) for angle in turn]
 
 
@@ -100,8 +100,8 @@ class Page:
                       for x, y in points]
             self.page.mouse.move(*places[0])
             self.page.mouse.down()
-            for place in places[1:]:
-                self.page.mouse.move(*place, steps=3)
+            for before, place in zip(places, places[1:]):
+                self.page.mouse.move(*place, steps=1 + int(math.dist(before, place) / 30))
             self.page.mouse.up()
 
     def shows(self, state, digit=None):
