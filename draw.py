@@ -3,7 +3,7 @@
 Restores the newest checkpoint and serves one page on this machine. Programs ask POST /predict.
 
 $ python draw.py
-draw.py: http://127.0.0.1:8000/ reads with mnist_cnn/20261121-1500-seed0; Ctrl-C stops it
+draw.py: http://127.0.0.1:8000/ reads with mnist_cnn/20261121-1500-seed4; Ctrl-C stops it
 """
 import argparse
 import sys

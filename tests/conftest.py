@@ -24,7 +24,8 @@ def pytest_addoption(parser):
 def pytest_collection_modifyitems(config, items):
     has_mnist = all(idx.find(MNIST, name) for name in idx.NAMES)
     for item in items:
-        if 'slow' in item.keywords and not config.getoption('--slow'):
+        asked = config.getoption('--slow') or config.getoption('--screenshots')
+        if 'slow' in item.keywords and not asked:
             item.add_marker(pytest.mark.skip(reason='takes minutes: add --slow'))
         if 'mnist' in item.keywords and not has_mnist:
             item.add_marker(pytest.mark.skip(reason=f'no MNIST in {MNIST}'))

@@ -21,6 +21,7 @@ from digits.records import HOME
 INSTALL = ('no browser to draw in: python -m pip install playwright, then apt-get install chromium '
            'or python -m playwright install chromium')
 sync_api = pytest.importorskip('playwright.sync_api', reason=INSTALL)
+pytestmark = pytest.mark.slow
 
 
 def arc(x, y, across, down, start, end):
