@@ -1,4 +1,4 @@
-"""How fast draw.py answers, and whether it holds: Locust asks, this starts the server and watches it.
+"""How fast draw.py answers, and whether it holds: Locust asks, this watches the server.
 
     python bench/draw_load.py --run-dir RUN
 
@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 HOME = Path(__file__).resolve().parent.parent
-CLIENTS = '''
+CLIENTS = """
 import pathlib, locust
 BODY = pathlib.Path(__file__).with_name('seven.png').read_bytes()
 
@@ -32,8 +32,9 @@ class Client(locust.FastHttpUser):
 
     @locust.task
     def predict(self):
-        self.client.post('/predict?with=image', data=BODY, headers={{'Content-Type': 'image/png'}})
-'''
+        self.client.post('/predict?with=image', data=BODY,
+                         headers={{'Content-Type': 'image/png'}})
+"""
 
 
 def seven():
@@ -99,9 +100,9 @@ def main():
             quarter = max(1, len(part) // 3)
             print(f'{name}: {row["Request Count"]} requests, {float(row["Requests/s"]):.1f} a '
                   f'second, p50 {row["50%"]} ms, p99 {row["99%"]} ms, '
-                  f'{each:.1f} ms of a core each, {row["Failure Count"]} errors, memory {np.median(part[:quarter]):.0f} MB, '
-                  f'at the end {np.median(part[-quarter:]):.0f} MB '
-                  f'(load average before: {busy:.1f} on {os.cpu_count()} cores)')
+                  f'{each:.1f} ms of a core each, {row["Failure Count"]} errors, memory '
+                  f'{np.median(part[:quarter]):.0f} MB, at the end '
+                  f'{np.median(part[-quarter:]):.0f} MB (load average before: {busy:.1f} on {os.cpu_count()} cores)')
     finally:
         server.terminate()
         server.wait()

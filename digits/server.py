@@ -84,19 +84,16 @@ def is_ours(host, listens) -> bool:
     A name can be made to point here by anybody, a number cannot.
     """
     name = re.sub(r':\d*$', '', host).lower().rstrip('.')
-    bare = name[1:-1] if name[:1] + name[-1:] == '[]' else name
-    if bare in ('localhost', listens.lower()) or is_loopback(bare):
+    if name[:1] + name[-1:] == '[]':  # IPv6
+        name = name[1:-1]
+    if name in ('localhost', listens.lower()) or is_loopback(name):
         return True
+    if listens.lower() == 'localhost' or is_loopback(listens):
+        return False
     try:
-        ipaddress.ip_address(bare)
+        return bool(ipaddress.ip_address(name))
     except ValueError:
-        return not is_local(listens) and bare == socket.gethostname().lower()
-    return not is_local(listens)
-
-
-def is_local(listens) -> bool:
-    """Whether a server that listens there is reached from this machine alone."""
-    return listens.lower() == 'localhost' or is_loopback(listens)
+        return name == socket.gethostname().lower()
 
 
 def application(classify, run, log, listens, log_drawings=False):

@@ -250,8 +250,9 @@ FIELDS = [b'Host: localhost\r\n', b'Host: 127.0.0.1:99999\r\n', b'Host: \xff\r\n
           b'Transfer-Encoding: gzip\r\n', b'Expect: 100-continue\r\n', b'Connection: close\r\n',
           b'Range: bytes=5-2\r\n', b'X-Forwarded-For: evil\r\n', b': \r\n', b'\0\r\n', b' a\r\n',
           b'If-None-Match: "\r\n', b'Cookie: a=\xff\r\n', b'Content-Encoding: gzip\r\n']
-BODIES = [b'', b'{}', b'{"pixels": 1}', b'4\r\n{"pi\r\n0\r\n\r\n', b'fffffffffffffff\r\n', b'-1\r\n',
-          b'[1, 2', b'"\xff"', CANVAS, CANVAS[:99], THREE[:999], b'GET /nix HTTP/1.1\r\n\r\n']
+BODIES = [b'', b'{}', b'{"pixels": 1}', b'4\r\n{"pi\r\n0\r\n\r\n', b'fffffffffffffff\r\n',
+          b'-1\r\n', b'[1, 2', b'"\xff"', CANVAS, CANVAS[:99], THREE[:999],
+          b'GET /nix HTTP/1.1\r\n\r\n']
 
 
 def fuzzed(examples, *given):
