@@ -102,7 +102,8 @@ def main():
                   f'second, p50 {row["50%"]} ms, p99 {row["99%"]} ms, '
                   f'{each:.1f} ms of a core each, {row["Failure Count"]} errors, memory '
                   f'{np.median(part[:quarter]):.0f} MB, at the end '
-                  f'{np.median(part[-quarter:]):.0f} MB (load average before: {busy:.1f} on {os.cpu_count()} cores)')
+                  f'{np.median(part[-quarter:]):.0f} MB (load average before: {busy:.1f} on '
+                  f'{os.cpu_count()} cores)')
     finally:
         server.terminate()
         server.wait()

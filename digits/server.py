@@ -160,7 +160,7 @@ def application(classify, run, log, listens, log_drawings=False):
             g.known = {'stack_trace': traceback.format_exc()}
         response = _json({'error': sentence}, status)
         if status == 405:
-            response.headers['Allow'] = ', '.join(error.valid_methods)
+            response.headers['Allow'] = ', '.join(sorted(error.valid_methods))
         if status == 503:
             response.headers['Retry-After'] = '1'
         return response
@@ -291,9 +291,9 @@ def serve(app, listener, log):
     server = create_server(
         app, sockets=[listener], threads=THREADS, ident=None, connection_limit=MOST_CONNECTIONS,
         backlog=MOST_CONNECTIONS, channel_timeout=60, cleanup_interval=10,
-        # Twice what the application takes: it refuses what is a little larger in its own words.
-        max_request_body_size=2 * MOST_BYTES, inbuf_overflow=2 * MOST_BYTES,
-        asyncore_use_poll=True, clear_untrusted_proxy_headers=True)
+        # Twice what the application takes: what is a little larger is read to its end, and refused
+        # in our words. Bodies over half a megabyte wait in a temporary file, not in memory.
+        max_request_body_size=2 * MOST_BYTES, asyncore_use_poll=True, clear_untrusted_proxy_headers=True)
     server.channel_class, server.request_log = _Channel, log
     app.config['WAITING'] = lambda: len(server.task_dispatcher.queue)
     caught = []

@@ -176,7 +176,7 @@ def test_the_page_and_its_parts_are_served_safely(server):
     ('GET', '/', None, {'Host': '192.168.0.7'}, 421),
     ('POST', '/predict', CANVAS, {'Content_Type': 'image/png', 'Host': 'evil.example:8000'}, 421),
     ('GET', '/', None, {'X': 'x' * 300_000}, 431),
-])
+], ids=lambda value: str(value)[:30] if not isinstance(value, (bytes, dict)) else '')
 def test_what_is_refused_gets_a_sentence(server, method, path, body, headers, status):
     found, fields, answer = ask(server, method, path, body, **headers)
     assert found == status
