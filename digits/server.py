@@ -293,7 +293,8 @@ def serve(app, listener, log):
         backlog=MOST_CONNECTIONS, channel_timeout=60, cleanup_interval=10,
         # Twice what the application takes: what is a little larger is read to its end, and refused
         # in our words. Bodies over half a megabyte wait in a temporary file, not in memory.
-        max_request_body_size=2 * MOST_BYTES, asyncore_use_poll=True, clear_untrusted_proxy_headers=True)
+        max_request_body_size=2 * MOST_BYTES,
+        asyncore_use_poll=True, clear_untrusted_proxy_headers=True)
     server.channel_class, server.request_log = _Channel, log
     app.config['WAITING'] = lambda: len(server.task_dispatcher.queue)
     caught = []
