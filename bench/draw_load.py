@@ -60,8 +60,8 @@ def load(url, clients, wait, seconds, folder):
 
 def resident(pid):
     """Megabytes of a process in memory."""
-    status = Path(f'/proc/{pid}/status').read_text()
-    return int(re.search(r'VmRSS:\s+(\d+)', status).group(1)) / 1024
+    pages = int(Path(f'/proc/{pid}/statm').read_text().split()[1])
+    return pages * os.sysconf('SC_PAGE_SIZE') / 2 ** 20
 
 
 def processor_seconds(pid):

@@ -70,6 +70,10 @@ SENTENCES = {
 }
 
 
+class _Misdirected(HTTPException):
+    code = 421  # which werkzeug 2.2, the last one for Python 3.7, does not know
+
+
 def is_loopback(name) -> bool:
     """Whether an IP address is this machine alone; False for what is none."""
     try:
@@ -111,7 +115,7 @@ def application(classify, run, log, listens, log_drawings=False):
     def check():
         g.started, g.known = time.perf_counter(), {}
         if not is_ours(request.headers.get('Host', ''), listens):
-            abort(421)
+            raise _Misdirected
         if app.config['WAITING']() > MOST_WAITING:
             abort(503)
 
