@@ -31,6 +31,7 @@ class Classifier:
     def __init__(self, script, logits, fitted, session=None, x=None):
         self._script, self.logits, self._fitted = script, logits, fitted
         self._session, self._x = session, x  # of a graph in TensorFlow
+        self._maps = None
 
     def __call__(self, images):
         logits = self.logits(images)
@@ -45,6 +46,17 @@ class Classifier:
         Its output, then that after bias (if it has one) and ReLU, in the graph's order.
         Raises UserError if the run's script has no convolution.
         """
+        if self._maps is None:
+            self._maps = self._find_maps()
+        if not self._maps:
+            raise UserError(f'{self._script} has no convolution and so no feature maps; name a '
+                            'run of mnist_cnn or mnist_cnn_3x3 with --run-dir')
+        titles, tensors = zip(*self._maps)
+        maps = self._session.run(list(tensors), {self._x: _rows(image)})
+        return [(title, values[0]) for title, values in zip(titles, maps)]
+
+    def _find_maps(self):
+        """[(title, tensor)], which adds operations to the graph: once, however many ask."""
         found = []
         if self._session:
             from digits.tensorflow_v1 import tf
@@ -60,11 +72,7 @@ class Classifier:
                     found += [(f'{layer}, before {steps}', output),
                               (f'{layer}, after {steps}', tf.nn.relu(
                                   tf.nn.bias_add(output, after.inputs[1]) if biased else output))]
-        if not found:
-            raise UserError(f'{self._script} has no convolution and so no feature maps; name a '
-                            'run of mnist_cnn or mnist_cnn_3x3 with --run-dir')
-        maps = self._session.run([tensor for _, tensor in found], {self._x: _rows(image)})
-        return [(title, values[0]) for (title, _), values in zip(found, maps)]
+        return found
 
 
 def restore(folder: Path) -> Classifier:

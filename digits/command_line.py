@@ -33,6 +33,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def port(text: str) -> int:
+    """argparse type: a TCP port, 0 for any."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 0 to 65535')
+    return int(text)
+
+
 def share(text: str) -> float:
     """argparse type: a number from 0 up to, but not, 1."""
     value = spread(text)

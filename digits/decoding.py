@@ -45,28 +45,30 @@ logging.getLogger('PIL').addHandler(logging.NullHandler())
 
 
 class _Sparing(io.BytesIO):
-    """A file in memory that stops its reader after MOST_SECONDS of computing.
+    """A file in memory that stops its reader after so many seconds of computing.
 
     A JPEG of a thousand scans, a PNG of a million chunks: a small file can ask for hours.
     """
 
-    def __init__(self, data):
+    def __init__(self, data, seconds):
         super().__init__(data)
-        self.until = time.thread_time() + MOST_SECONDS
+        self.seconds, self.until = seconds, time.thread_time() + seconds
 
     def read(self, size=-1):
         if time.thread_time() > self.until:
-            raise UserError(f'takes more than {MOST_SECONDS:g} seconds to decode; '
+            raise UserError(f'takes more than {self.seconds:g} seconds to decode; '
                             'save it as PNG or JPEG')
         return super().read(size)
 
 
-def opened(path, longest=None):
+def opened(path, longest=None, most_pixels=MOST_PIXELS_OF['Jpeg'], seconds=MOST_SECONDS):
     """The decoded picture, a PIL image; raises UserError with one sentence why there is none.
 
     Given `longest`, a JPEG is decoded at a half, a quarter or an eighth of its size where both
     sides stay as long as that: a large photo then takes less time. So is one of more pixels than
     other kinds may have, down to 4096 pixels a side.
+
+    most_pixels: a bound below that of its kind; seconds: of one core.
     """
     data = _bytes_of(path)
     kind = next((kind for kind, start in FORMATS.items() if re.match(start, data, re.DOTALL)), '')
@@ -74,14 +76,15 @@ def opened(path, longest=None):
         raise UserError('not a picture of a kind read here; save it as PNG or JPEG '
                         '(also read: BMP, GIF, TIFF, WebP, HEIC, AVIF, PPM)' if data else
                         'is empty; save or copy it again')
-    decoder, most = _decoder(kind), MOST_PIXELS_OF.get(kind, MOST_PIXELS)
+    decoder = _decoder(kind)
+    most = min(MOST_PIXELS_OF.get(kind, MOST_PIXELS), most_pixels)
     try:
         _check(kind, data)
         libtiff = kind == 'Tiff' and sys.stderr  # which is None where there is none
-        with _Sparing(data) as file, _unheard() if libtiff else nullcontext():
+        with _Sparing(data, seconds) as file, _unheard() if libtiff else nullcontext():
             image = decoder(file)
             if kind == 'Jpeg' and _in_several_scans(image, data, file.tell()):
-                most = MOST_PIXELS
+                most = min(MOST_PIXELS, most_pixels)
             pixels = image.width * image.height
             if pixels > most:
                 raise Image.DecompressionBombError

@@ -16,22 +16,27 @@ from digits.decoding import opened, upright
 from digits.errors import UserError
 
 LONGEST = 400  # pixels: a digit a tenth of a photo wide still has 2 for each of MNIST's 20
+# Sentences that draw.py's page says in its own words.
+NO_INK = 'no ink found; give a picture of one digit, darker or lighter than the paper'
 NO_DIGIT = 'no digit found: this does not look like ink on paper'
+SEVERAL = 'several digits; give one alone, or read them all with predict.py --page'
 FAINTEST = 0.06  # of the paper's brightness: less contrast than this is paper, not ink
 
 
-def read(path):
-    """The picture in `path`, a file's name or an open binary file, as to_mnist gives it."""
+def read(path, **bounds):
+    """The picture in `path`, a file's name or an open binary file, as to_mnist gives it.
+
+    bounds: what it may cost to decode, as decoding.opened has them.
+    """
     with named(path):
-        return to_mnist(opened(path, LONGEST))
+        return to_mnist(opened(path, LONGEST, **bounds))
 
 
 def to_mnist(image):
     """A PIL image of one digit, any mode and size -> uint8 [28, 28], white ink on black."""
     ink, mask = ink_of(upright(image), LONGEST)
     if not mask.any():
-        raise UserError('no ink found; give a picture of one digit, darker or lighter '
-                        'than the paper')
+        raise UserError(NO_INK)
     # Otsu's measure of a threshold: the share of the variance that lies between ink and paper.
     share = mask.mean()
     between = ((ink * mask).mean() - share * ink.mean()) ** 2
@@ -344,7 +349,7 @@ def _digit(ink, mask):
             break
         chosen = grown
     if _side_by_side([_box(labels == label) for label in np.flatnonzero(chosen)], bottom - top):
-        raise UserError('several digits; give one alone, or read them all with predict.py --page')
+        raise UserError(SEVERAL)
     return mask & _pixels(chosen[labels], side, mask.shape)
 
 

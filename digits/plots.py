@@ -5,6 +5,7 @@ import textwrap
 import warnings
 
 import numpy as np
+from PIL import Image
 
 from digits.answers import columns
 from digits.errors import UserError
@@ -125,8 +126,7 @@ def feature_maps(maps, picture, path) -> None:
     """Draw what Classifier.feature_maps gives of a Picture, under its 28 x 28, 16 maps a row."""
     parts = [('what the network sees', picture.images[0][..., np.newaxis] / 255, 'gray', 0, 1)]
     for title, values in maps:
-        # Scaled to its one strongest pixel, a layer would be pale.
-        most = np.quantile(np.abs(values), 0.998) or np.abs(values).max() or 1
+        most = _strongest(values)
         below = values.min() < 0
         scale = f'{"grey" if below else "white"} is 0, black {most:.2f} and above'
         if below:
@@ -146,13 +146,31 @@ def feature_maps(maps, picture, path) -> None:
     _save(figure, path)
 
 
-def _tiles(maps):
-    """float [h, w, n] -> one picture of n, 16 a row, with NaN between and around them."""
+def feature_maps_image(values):
+    """float [h, w, n] of a convolution -> a PIL image of the n maps, 8 a row, on nothing.
+
+    White is strong. Black is 0 or, if any is below that, as far below; grey is then 0.
+    """
+    most = _strongest(values)
+    least = -most if values.min() < 0 else 0
+    tiles = _tiles(values, 8)
+    grey = np.clip((np.nan_to_num(tiles) - least) / (most - least), 0, 1) * 255
+    return Image.fromarray(np.uint8(np.dstack([grey, 255 * ~np.isnan(tiles)])))
+
+
+def _strongest(values):
+    """What stands for full strength: scaled to its one strongest pixel, a layer would be pale."""
+    return np.quantile(np.abs(values), 0.998) or np.abs(values).max() or 1
+
+
+def _tiles(maps, across=16):
+    """float [h, w, n] -> one picture of n, `across` a row, with NaN between and around them."""
     height, width, count = maps.shape
     gap = max(1, height // 14)
-    tiles = np.full([-(-count // 16) * (height + gap) + gap, 16 * (width + gap) + gap], np.nan)
+    tiles = np.full([-(-count // across) * (height + gap) + gap, across * (width + gap) + gap],
+                    np.nan)
     for number in range(count):
-        row, column = divmod(number, 16)
+        row, column = divmod(number, across)
         top, left = row * (height + gap) + gap, column * (width + gap) + gap
         tiles[top:top + height, left:left + width] = maps[..., number]
     return tiles

@@ -1,7 +1,10 @@
 """What all tests share: a small data set, runs of the scripts as a person starts them."""
+import contextlib
 import os
+import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,12 +17,15 @@ MNIST = Path(os.environ.get('MNIST_DATA_DIR') or HOME / 'data')
 
 def pytest_addoption(parser):
     parser.addoption('--slow', action='store_true', help='also run the tests that take minutes')
+    parser.addoption('--screenshots', metavar='DIR',
+                     help="test_browser.py writes the README's there, of the newest run if any")
 
 
 def pytest_collection_modifyitems(config, items):
     has_mnist = all(idx.find(MNIST, name) for name in idx.NAMES)
     for item in items:
-        if 'slow' in item.keywords and not config.getoption('--slow'):
+        asked = config.getoption('--slow') or config.getoption('--screenshots')
+        if 'slow' in item.keywords and not asked:
             item.add_marker(pytest.mark.skip(reason='takes minutes: add --slow'))
         if 'mnist' in item.keywords and not has_mnist:
             item.add_marker(pytest.mark.skip(reason=f'no MNIST in {MNIST}'))
@@ -74,3 +80,51 @@ def script(small_dir):
                 timeout=timeout, check=False, cwd=str(HOME),
                 env={**os.environ, 'MNIST_DATA_DIR': str(small_dir), **(environment or {})})
     return run
+
+
+@pytest.fixture(scope='session')
+def cnn_run(tmp_path_factory, small_dir):
+    """The folder of a CNN that has learned enough to read digits that are drawn with care."""
+    import mnist_cnn
+    folder = tmp_path_factory.mktemp('cnn') / 'drawn'
+    mnist_cnn.main(['--steps', '150', '--validation-size', '500', '--outliers', '500', '--quiet',
+                    '--data-dir', str(small_dir), '--run-dir', str(folder)])
+    return folder
+
+
+class Serving:
+    """draw.py in a process of its own: its url, host and port, and what it says on stderr."""
+
+    def __init__(self, run, flags, stdout):
+        self.process = subprocess.Popen(
+            [sys.executable, str(HOME / 'draw.py'), '--port', '0', '--run-dir', str(run),
+             *map(str, flags)], cwd=str(HOME), stdout=stdout, stderr=subprocess.PIPE, text=True)
+        self.stderr = []
+        for line in self.process.stderr:
+            self.stderr.append(line)
+            match = re.search(r'(http://(\S+):(\d+)/) reads with', line)
+            if match:
+                self.url, self.host, self.port = match.group(1), match.group(2), int(match.group(3))
+                break
+        else:
+            raise AssertionError(f'draw.py left with {self.process.wait()}: {self.stderr}')
+        threading.Thread(target=lambda: self.stderr.extend(self.process.stderr)).start()
+
+    def stop(self):
+        """SIGTERM; returns the exit status."""
+        self.process.terminate()
+        return self.process.wait(30)
+
+
+@pytest.fixture(scope='session')
+def serving():
+    """with serving(run, '--log', file) as server: draw.py answers under server.url."""
+    @contextlib.contextmanager
+    def start(run, *flags, stdout=subprocess.DEVNULL):
+        server = Serving(run, flags, stdout)
+        try:
+            yield server
+        finally:
+            server.process.kill()
+            server.process.wait(30)
+    return start

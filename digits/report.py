@@ -1,0 +1,94 @@
+"""What draw.py's log says of a day: requests, latencies, digits, doubt.
+
+$ python -m digits.report requests.log
+"""
+import argparse
+import collections
+import json
+from typing import NamedTuple
+
+import numpy as np
+
+from digits import command_line
+from digits.errors import UserError
+
+
+class Entry(NamedTuple):
+    """What counts of a line: latency in seconds; digit and sure are None where none was read."""
+
+    status: int
+    latency: float
+    digit: object
+    sure: object
+
+
+def parsed(line):
+    """The Entry in a line of the log, None if there is none."""
+    try:
+        entry = json.loads(line)
+        http = entry['httpRequest']
+        latency = float(http['latency'].rstrip('s'))
+        digit, sure = entry.get('digit'), entry.get('sure')
+        whole = (isinstance(http['status'], int) and 0 <= latency < float('inf')
+                 and (digit is None or digit in range(10)))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return Entry(http['status'], latency, digit, sure) if whole else None
+
+
+class Report:
+    """Counts over the lines of logs; a bad line is counted, and nothing else."""
+
+    def __init__(self):
+        self.statuses, self.digits = collections.Counter(), collections.Counter()
+        self.latencies, self.doubtful, self.bad = [], 0, 0
+
+    def add(self, line):
+        """Count a line."""
+        entry = parsed(line)
+        if entry is None:
+            self.bad += 1
+            return
+        self.statuses[entry.status] += 1
+        if entry.digit is not None:
+            self.latencies.append(entry.latency)
+            self.digits[entry.digit] += 1
+            self.doubtful += entry.sure is False
+
+    def lines(self):
+        """Yield the lines to print."""
+        by_status = ', '.join(f'{count:,} x {status}'
+                              for status, count in sorted(self.statuses.items()))
+        yield f'requests   {sum(self.statuses.values()):,}' + (by_status and f' ({by_status})')
+        if self.bad:
+            yield f'bad lines  {self.bad:,}'
+        answers = len(self.latencies)
+        yield f'answers    {answers:,}'
+        if answers:
+            middle, high = np.percentile(self.latencies, [50, 99]) * 1000
+            yield f'latency    p50 {middle:.1f} ms, p99 {high:.1f} ms'
+            yield f'doubtful   {self.doubtful:,} ({self.doubtful / answers:.1%})'
+            yield 'digit      answers'
+            for digit in range(10):
+                yield f'{digit:5}      {self.digits[digit]:7,}'
+
+
+def main(argv=None):
+    """Print the report; SystemExit (2) if a log cannot be read."""
+    parser = argparse.ArgumentParser(prog='report.py', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('logs', nargs='+', metavar='LOG', help='what draw.py wrote; - for stdin')
+    report = Report()
+    for name in parser.parse_args(argv).logs:
+        try:
+            with open(0 if name == '-' else name, 'rb') as file:
+                for line in file:
+                    report.add(line)
+        except OSError as error:
+            raise UserError(f'{name}: cannot be read ({error.strerror}); name a file that '
+                            'draw.py --log wrote') from None
+    print('\n'.join(report.lines()))
+
+
+if __name__ == '__main__':
+    command_line.run(main)

@@ -1,0 +1,73 @@
+"""A line of JSON for each request, as the agents of Google Cloud Logging read structured entries.
+
+Fields: https://cloud.google.com/logging/docs/structured-logging and, of httpRequest,
+https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#HttpRequest
+"""
+import contextlib
+import datetime
+import json
+import logging
+import logging.handlers
+import sys
+
+from digits.errors import UserError
+
+MOST_BYTES, FILES = 10 ** 7, 5  # of one file; then LOG becomes LOG.1, and so on to LOG.5
+
+
+class RequestLog:
+    """Where entries go: a file's name, or stdout; `run` is the name of the run that answers.
+
+    Raises UserError if the file cannot be opened. Nothing that fails later fails a request.
+    """
+
+    def __init__(self, file, run):
+        try:
+            self._handler = _File(file) if file else _Stdout()
+        except OSError as error:
+            raise UserError(f'--log {file}: {error.strerror}; name a file in a folder that is '
+                            'there') from None
+        self._run = run
+
+    def write(self, message, status, http, **known):
+        """Write an entry: a sentence, the status, httpRequest's other fields, what else is known.
+        """
+        severity = 'ERROR' if status >= 500 else 'WARNING' if status >= 400 else 'INFO'
+        now = datetime.datetime.now(datetime.timezone.utc)
+        entry = {'time': now.isoformat(timespec='milliseconds').replace('+00:00', 'Z'),
+                 'severity': severity, 'message': message,
+                 'httpRequest': {**http, 'status': status}, **known, 'run': self._run}
+        self._handler.handle(logging.makeLogRecord({'msg': json.dumps(entry)}))
+
+    def close(self):
+        """Close the file."""
+        self._handler.close()
+
+
+class _Forgiving:
+    """A handler whose disk may be full, or whose reader may have gone."""
+
+    _said = False
+
+    def handleError(self, record):
+        """Say so once, and begin afresh with the next entry."""
+        if not self._said:
+            self._said = True
+            print(f'draw.py: the log cannot be written ({sys.exc_info()[1]}); requests are '
+                  'answered all the same', file=sys.stderr)
+        with contextlib.suppress(OSError):
+            self.close()  # which writes what is left, and fails again
+        self.stream, self._closed = None, False
+
+
+class _File(_Forgiving, logging.handlers.RotatingFileHandler):
+    def __init__(self, name):
+        super().__init__(name, maxBytes=MOST_BYTES, backupCount=FILES, encoding='utf-8')
+
+
+class _Stdout(_Forgiving, logging.FileHandler):
+    def __init__(self):
+        super().__init__('stdout', delay=True)
+
+    def _open(self):
+        return open(sys.stdout.fileno(), 'w', encoding='utf-8', closefd=False)
