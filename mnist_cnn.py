@@ -21,18 +21,20 @@ def inference(x, drop_rate=0.0, stddev=None, bias=0.0):
         initial = [tf.variance_scaling_initializer(scale=2.0)] * 3 + [tf.zeros_initializer()]
     biases = tf.constant_initializer(bias)
 
-    def conv_pool(x, filters, weights):
-        W = tf.get_variable('W', [5, 5, x.shape[3], filters], initializer=weights)
-        b = tf.get_variable('b', [filters], initializer=biases)
-        h = tf.nn.conv2d(x, W, strides=[1, 1, 1, 1], padding='SAME')
+    def conv_pool(x, number, filters, weights):
+        with tf.variable_scope(f'conv{number}'):
+            W = tf.get_variable('W', [5, 5, x.shape[3], filters], initializer=weights)
+            b = tf.get_variable('b', [filters], initializer=biases)
+            h = tf.nn.conv2d(x, W, strides=[1, 1, 1, 1], padding='SAME')
         # The largest stays the largest whatever b and ReLU do: pooled first, a quarter is left.
-        h_pool = tf.nn.max_pool2d(h, ksize=2, strides=2, padding='SAME')
-        return tf.nn.relu(tf.nn.bias_add(h_pool, b))
+        with tf.name_scope(f'pool{number}'):
+            h_pool = tf.nn.max_pool2d(h, ksize=2, strides=2, padding='SAME')
+            return tf.nn.relu(tf.nn.bias_add(h_pool, b))
 
-    with tf.variable_scope('conv1'):
-        h_pool1 = conv_pool(tf.reshape(x, [-1, 28, 28, 1]), 32, initial[0])  # -> 14 x 14 x 32
-    with tf.variable_scope('conv2'):
-        h_pool2 = conv_pool(h_pool1, 64, initial[1])  # -> 7 x 7 x 64
+    with tf.name_scope('reshape'):
+        x_image = tf.reshape(x, [-1, 28, 28, 1])
+    h_pool1 = conv_pool(x_image, 1, 32, initial[0])  # -> 14 x 14 x 32
+    h_pool2 = conv_pool(h_pool1, 2, 64, initial[1])  # -> 7 x 7 x 64
     with tf.variable_scope('fc1'):
         W = tf.get_variable('W', [7 * 7 * 64, 1024], initializer=initial[2])
         b = tf.get_variable('b', [1024], initializer=biases)
@@ -78,27 +80,31 @@ def main(argv=None):
 
     tf.reset_default_graph()
     tf.set_random_seed(args.seed)
-    x = tf.placeholder(tf.float32, [None, 784], name='x')  # an image a row
-    y = tf.placeholder(tf.int64, [None], name='y')  # the digit in it
-    drop_rate = tf.placeholder_with_default(0.0, [], name='drop_rate')
+    with tf.name_scope('input'):
+        x = tf.placeholder(tf.float32, [None, 784], name='x')  # an image a row
+        y = tf.placeholder(tf.int64, [None], name='y')  # the digit in it
+        drop_rate = tf.placeholder_with_default(0.0, [], name='drop_rate')
     logits = inference(x, drop_rate, args.initial_stddev, args.initial_bias)
 
     # Label smoothing of 0.1 (Szegedy et al., 2016): the goal is to be 91 % sure, not 100 %.
-    target = tf.one_hot(y, 10)
-    target += (1.0 - tf.reduce_sum(target, 1, keepdims=True)) / 10  # no digit: all ten alike
-    loss = tf.losses.softmax_cross_entropy(target, logits, label_smoothing=args.label_smoothing)
-    step = tf.train.get_or_create_global_step()
+    with tf.name_scope('loss'):
+        target = tf.one_hot(y, 10)
+        target += (1.0 - tf.reduce_sum(target, 1, keepdims=True)) / 10  # no digit: all ten alike
+        loss = tf.losses.softmax_cross_entropy(target, logits, label_smoothing=args.label_smoothing)
     # One cycle (Smith, 2018): up to the learning rate in a quarter of the run, then down to zero.
-    done = tf.cast(step, tf.float32) / runs.total_steps(args, mnist.train.num_examples)
-    cycle = tf.minimum(done / 0.25, (1.0 - done) / 0.75)
-    learning_rate = args.learning_rate * (cycle if args.schedule == 'one-cycle' else 1.0)
-    train_step = tf.train.AdamOptimizer(learning_rate).minimize(loss, step)
-    accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), y), tf.float32))
+    with tf.name_scope('train'):
+        step = tf.train.get_or_create_global_step()
+        done = tf.cast(step, tf.float32) / runs.total_steps(args, mnist.train.num_examples)
+        cycle = tf.minimum(done / 0.25, (1.0 - done) / 0.75)
+        learning_rate = args.learning_rate * (cycle if args.schedule == 'one-cycle' else 1.0)
+        train_step = tf.train.AdamOptimizer(learning_rate).minimize(loss, step)
+    with tf.name_scope('accuracy'):
+        accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), y), tf.float32))
 
     def score(images, labels):
         return run.session.run([loss, accuracy], {x: images, y: labels})
 
-    with runs.Run(args, mnist, score) as run:
+    with runs.Run(args, mnist, score, learning_rate) as run:
         for images, labels in run.batches():
             warped = augmentation.warped(images, args.warp, [args.seed, run.step])
             _, run.loss = run.session.run([train_step, loss],

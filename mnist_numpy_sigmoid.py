@@ -14,7 +14,7 @@ It stops over 0.80, after 100 epochs at most; --epochs 100 goes on to the end.
 """
 import numpy as np
 
-from digits import command_line, input_data, plots, runs
+from digits import command_line, input_data, runs
 
 
 def inference(x, W, b):
@@ -43,7 +43,6 @@ def gradients(X, h, y):
 def main(argv=None):
     """Train and score; returns the test accuracy."""
     parser = command_line.training_flags(__file__, __doc__, learning_rate=0.1, precision=None)
-    parser.add_argument('--plots', action='store_true', help='draw ten of the digits')
     parser.set_defaults(validation_size=0)  # all 60,000 images to train on
     args = command_line.parse(parser, argv)
     mnist = input_data.load(args, dtype=np.uint8)
@@ -61,9 +60,7 @@ def main(argv=None):
         return loss, np.mean(z.argmax(axis=1) == labels)
 
     length = args.epochs or args.steps  # asked for: then it does not stop early
-    with runs.Run(args, mnist, score, {'W': W, 'b': b}, length or 100) as run:
-        if args.plots:
-            plots.ten_digits(X, labels, run.folder / 'digits.png')
+    with runs.Run(args, mnist, score, arrays={'W': W, 'b': b}, steps=length or 100) as run:
         run.print('epoch  accuracy  loss')
         for epoch in run.remaining_steps():
             h = sigmoid(inference(X, W, b))

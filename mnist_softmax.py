@@ -33,15 +33,19 @@ def main(argv=None):
     # The graph is a description: no arithmetic happens until a session runs it.
     tf.reset_default_graph()
     tf.set_random_seed(args.seed)
-    x = tf.placeholder(tf.float32, [None, 784], name='x')  # an image a row
-    y = tf.placeholder(tf.int64, [None], name='y')  # the digit in it
+    with tf.name_scope('input'):
+        x = tf.placeholder(tf.float32, [None, 784], name='x')  # an image a row
+        y = tf.placeholder(tf.int64, [None], name='y')  # the digit in it
     logits = inference(x, raw_pixels=args.raw_pixels, stddev=args.initial_stddev)
 
     # The fused loss takes logits: log(softmax(z)) written out can reach log(0).
-    loss = tf.losses.sparse_softmax_cross_entropy(labels=y, logits=logits)
-    step = tf.train.get_or_create_global_step()
-    train_step = tf.train.GradientDescentOptimizer(args.learning_rate).minimize(loss, step)
-    accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), y), tf.float32))
+    with tf.name_scope('loss'):
+        loss = tf.losses.sparse_softmax_cross_entropy(labels=y, logits=logits)
+    with tf.name_scope('train'):
+        step = tf.train.get_or_create_global_step()
+        train_step = tf.train.GradientDescentOptimizer(args.learning_rate).minimize(loss, step)
+    with tf.name_scope('accuracy'):
+        accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), y), tf.float32))
 
     def score(images, labels):
         return run.session.run([loss, accuracy], {x: images, y: labels})

@@ -1,5 +1,6 @@
 """The words that all scripts share on the command line, and how they end."""
 import argparse
+import contextlib
 import copy
 import os
 import sys
@@ -10,6 +11,7 @@ from digits.errors import UserError
 
 # Between a run and its resume, or between two runs of one recipe.
 MAY_DIFFER = {'run_dir', 'resume', 'quiet', 'data_dir', 'device', 'plots'}
+NO_RECIPE = MAY_DIFFER | {'seed', 'dataset', 'summary_every'}  # it has columns of its own
 
 
 def whole(text: str) -> int:
@@ -110,6 +112,10 @@ def training_flags(script: str, doc: str, *, steps=None, epochs=None, batch_size
         parser.add_argument('--precision', choices=['auto', 'float32', 'bfloat16'],
                             default=precision, help='of matrix products; auto: bfloat16 where '
                             f'the processor is made for it{_default(precision)}')
+    parser.add_argument('--summary-every', type=count, default=50, metavar='N',
+                        help='write to TensorBoard every N steps; 0: nothing (default 50)')
+    parser.add_argument('--plots', action='store_true',
+                        help='draw digits, learning curves, weights and what was missed')
     parser.add_argument('--run-dir', metavar='DIR',
                         help='the folder to write (default: a new one in runs/), '
                         'or with --resume the one to go on in')
@@ -156,7 +162,7 @@ def _recipe(parser, args):
     words = []
     for action in parser._actions:
         value = getattr(args, action.dest, None)
-        if action.dest in MAY_DIFFER | {'seed', 'dataset'} or value in (None, action.default):
+        if action.dest in NO_RECIPE or value in (None, action.default):
             continue
         words.append(action.option_strings[0])
         if value is not True:
@@ -184,6 +190,19 @@ def device(text: str) -> str:
 
 def _default(value):
     return '' if value is None else f' (default {value})'
+
+
+@contextlib.contextmanager
+def waiting(text, quiet=False):
+    """Show a text on a terminal for as long as what is in the block takes."""
+    shown = sys.stderr.isatty() and not quiet
+    if shown:
+        print(f'{text} ...', end='', file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if shown:
+            print('\r' + ' ' * (len(text) + 4) + '\r', end='', file=sys.stderr, flush=True)
 
 
 def run(main) -> None:

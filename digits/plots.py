@@ -33,6 +33,64 @@ def ten_digits(images, labels, path) -> None:
     _save(figure, path)
 
 
+def of_run(folder, looks, data, first) -> None:
+    """Draw a run into its folder: digits.png, curves.png, missed.png, weights.png, maps.png.
+
+    looks: as in run.json; data: its Datasets; first: the weights of its first layer, [784, 10] or
+    [h, w, 1, filters]. missed.png is of the test set. A run without
+    convolutions has no maps.png, one that never looked at validation images no curves.png.
+    """
+    from digits import classifier, scoring
+    from digits.answers import Picture, classify
+    classifying = classifier.restore(folder)
+    images, labels = next(data.train.in_order(1000))
+    ten_digits(images, labels, folder / 'digits.png')
+    if any('validation_loss' in look for look in looks):
+        curves(looks, folder / 'curves.png')
+    labels = {f'test image {number}': label for number, label in enumerate(data.test.labels)}
+    tested = [Picture(name, image[np.newaxis])
+              for name, image in zip(labels, data.test.pixels.reshape(-1, 28, 28))]
+    classify(tested, classifying)
+    counted = scoring.Score(labels)
+    counted.add(tested)
+    score(counted, folder / 'missed.png')
+    weights(first[:, :, 0] if first.ndim == 4 else first.reshape(28, 28, 10),
+            folder / 'weights.png')
+    with contextlib.suppress(UserError):  # no convolution
+        feature_maps(classifying.feature_maps(tested[0].images[0]), tested[0], folder / 'maps.png')
+
+
+def curves(looks, path) -> None:
+    """Draw the loss of training and validation and the accuracy of the latter, by step."""
+    figure = _figure(9, 3.6)
+    left, right = figure.subplots(1, 2)
+    steps = [look['step'] for look in looks]
+    left.plot(steps, [look['loss'] for look in looks], 'o--', color=ORANGE, label='training')
+    left.plot(steps, [look['validation_loss'] for look in looks], 's-', color=BLUE,
+              label='validation')
+    left.set(title='loss (of training: the last minibatch)', xlabel='step', ylim=(0, None))
+    left.legend(frameon=False)
+    right.plot(steps, [look['validation_accuracy'] for look in looks], 's-', color=BLUE)
+    right.set(title='accuracy on validation images', xlabel='step')
+    for axes in (left, right):
+        axes.title.set_fontsize(10)
+        axes.grid(alpha=0.3)
+        axes.spines[['top', 'right']].set_visible(False)
+    _save(figure, path)
+
+
+def weights(layer, path) -> None:
+    """Draw weights float [h, w, n] as n images: ten in a row, or else 16."""
+    most = np.abs(layer).max() or 1.0
+    tiles = _tiles(layer, 10 if layer.shape[2] == 10 else 16)
+    figure = _figure(9, 0.5 + 8.7 * len(tiles) / tiles.shape[1])
+    axes = figure.subplots()
+    _show(axes, tiles, cmap='gray', vmin=-most, vmax=most)
+    axes.set_facecolor('lightsteelblue')
+    axes.set_title(f'grey is 0, black {-most:.2g}, white {most:.2g}', fontsize=9, loc='left')
+    _save(figure, path)
+
+
 def accuracy_against_seconds(points, path) -> None:
     """Draw runs as numbered points, named below: [(seconds, accuracy in [0, 1], text)].
 

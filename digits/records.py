@@ -17,7 +17,8 @@ ROOT = HOME / 'runs'
 FIELDS = {'script': str, 'status': str, 'recipe': str, 'flags': dict, 'dataset': str, 'seed': int,
           'steps': int, 'of_steps': int, 'parameters': (int, type(None)), 'precision': str,
           'test_accuracy': (float, type(None)), 'training_accuracy': (float, type(None)),
-          'seconds': dict, 'versions': dict, 'processor': str, 'epoch_losses': dict}
+          'seconds': dict, 'versions': dict, 'processor': str, 'epoch_losses': dict,
+          'looks': list}
 
 
 def new(args, dataset: str, steps: int) -> dict:
@@ -27,7 +28,8 @@ def new(args, dataset: str, steps: int) -> dict:
     they are known; `best` is the best look at the validation set, `images_per_second` the speed of
     training alone. `recipe` is the flags that shape the run, as one would type them, without those
     at their defaults. `epoch_losses` has, for the step of each checkpoint, the sum of losses since
-    its epoch began, for the average that --loss-every prints. `doubt` is what doubt.fit found.
+    its epoch began, for the average that --loss-every prints. `looks` has, for each time that the
+    validation set was scored, the step and what was found. `doubt` is what doubt.fit found.
     """
     return {
         'script': args.script,
@@ -47,6 +49,7 @@ def new(args, dataset: str, steps: int) -> dict:
         'best': None,
         'doubt': None,
         'epoch_losses': {},
+        'looks': [],
         'seconds': {'import': 0.0, 'data': 0.0, 'training': 0.0, 'whole': 0.0},
         'images_per_second': None,
         'precision': 'float32',

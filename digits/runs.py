@@ -17,9 +17,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from digits import STARTED, records
+from digits import STARTED, command_line, plots, records
 from digits.checkpoints import ArrayCheckpoints, SaverCheckpoints
 from digits.errors import UserError
+
+SAY_EVERY = 5  # seconds between two lines of progress where there is no bar
 
 
 def total_steps(args: argparse.Namespace, num_examples: int) -> int:
@@ -40,17 +42,19 @@ class Run:
 
     args: a training script's flags. data: Datasets to train on, watch and score.
     score: (images, labels) -> loss and accuracy (in [0, 1]), both the mean over these images.
-    arrays: what a run without TensorFlow trains, by name; otherwise it is the default graph's
-    variables, in `session`. steps: how many, if they are not minibatches.
+    learning_rate: a tensor that has it, if it changes. arrays: what a run without TensorFlow
+    trains, by name; otherwise it is the default graph's variables, in `session`. steps: how many,
+    if they are not minibatches.
     `step` counts the steps done; the script sets `loss` in every one, and `training_accuracy` if it
     knows that of all training images.
     """
 
-    def __init__(self, args, data, score, arrays=None, steps=None):
+    def __init__(self, args, data, score, learning_rate=None, arrays=None, steps=None):
         self.args, self.data, self.loss = args, data, math.nan
         self.training_accuracy = None
         self.session = None
-        self._score, self._arrays = score, arrays
+        self._score, self._learning_rate, self._arrays = score, learning_rate, arrays
+        self._batch = self._summaries = None
         self.step = self._saved_step = 0
         self._looked_step = None
         self.steps = steps or total_steps(args, data.train.num_examples)
@@ -80,9 +84,11 @@ class Run:
         if self.args.resume and self._checkpoints.steps():
             self.step = self._saved_step = self._checkpoints.restore()
             self._epoch_loss = self.record['epoch_losses'].get(str(self.step), 0.0)
-        self._open_events()
+        self.record['looks'] = [look for look in self.record['looks'] if look['step'] <= self.step]
         self._seconds_before = dict(self.record['seconds'])
         self._training_seconds = self._seconds_before['training']
+        if self.args.summary_every:
+            self._open_summaries()
         self._write_record('running')
         if not self.args.quiet:
             parts = [f'{self.data.name}, {self.data.train.num_examples:,} training images',
@@ -109,15 +115,16 @@ class Run:
         self.record['versions']['tensorflow'] = tf.__version__
         tf.get_default_graph().finalize()  # from here on, nothing may add operations
 
-    def _open_events(self):
-        """Begin or go on with the TensorBoard events; what lies beyond the checkpoint is void."""
-        self._events = None
+    def _open_summaries(self):
+        """Begin or go on with what TensorBoard shows; what lies beyond the checkpoint is void."""
+        from digits import summaries  # a quarter of a second, only for who wants them
+        flags = {name: value for name, value in self.record['flags'].items()
+                 if name not in command_line.NO_RECIPE or name == 'seed'}
+        self._summaries = summaries.Summaries(self.folder, flags, self.step + 1,
+                                              bool(self.data.validation.num_examples))
         if self.session is not None:
-            from digits.tensorflow_v1 import tf
-            self._tf = tf
-            self._events = tf.summary.FileWriter(str(self.folder), self.session.graph)
-            self._events.add_session_log(tf.SessionLog(status=tf.SessionLog.START),
-                                         global_step=self.step + 1)
+            self._summaries.graph(self.session.graph)
+        self._summarized = self.step, self._training_seconds
 
     def _on_signal(self, number, frame):
         self._signal = number
@@ -132,7 +139,8 @@ class Run:
         """Yield (images, labels) of every step that is left, in the seed's order."""
         self.data.train.seek(self.step * self.args.batch_size)
         for _ in self.remaining_steps():
-            yield self.data.train.next_batch(self.args.batch_size)
+            self._batch = self.data.train.next_batch(self.args.batch_size)
+            yield self._batch
 
     def remaining_steps(self):
         """Yield the number of every step that is left, from 0 or where the checkpoint ends.
@@ -143,8 +151,10 @@ class Run:
         """
         if getattr(self.args, 'loss_every', None):
             self.print('epoch  loss')
-        with tqdm(total=self.steps, initial=self.step, unit=' steps', leave=False,
+        with tqdm(total=self.steps, initial=self.step, desc='first step', leave=False,
+                  bar_format='step {n_fmt} of {total_fmt} {bar} {desc}, {remaining} left',
                   disable=self.args.quiet or None) as bar:
+            plain, self._said = bar.disable and not self.args.quiet, time.perf_counter()
             while self.step < self.steps:
                 started = time.perf_counter()
                 yield self.step
@@ -156,11 +166,15 @@ class Run:
                         f'step {self.step:,}: the loss is {self.loss}, training has diverged; '
                         f'try a smaller --learning-rate (kept in {_from_here(self.folder)})',
                         1)
-                bar.set_postfix_str(self._watched(), refresh=False)
+                bar.set_description_str(self._watched('validation'), refresh=False)
                 bar.update()
                 self._print_rows()
+                if self._summaries and self.step % self.args.summary_every == 0:
+                    self._summarize()
                 if self.step % self._every == 0 or self.step == self.steps:
-                    self._look(plain=bar.disable and not self.args.quiet)
+                    self._look(plain)
+                elif plain and time.perf_counter() - self._said > SAY_EVERY:
+                    self._say()
                 if self._signal:
                     raise SystemExit(128 + self._signal)
 
@@ -185,33 +199,80 @@ class Run:
             loss, accuracy = self.score(self.data.test)
             self.print(f'Step: {self.step}, Loss: {loss:.6f}, Accuracy: {accuracy:.6f}')
 
-    def _watched(self):
-        accuracy = self.record['validation_accuracy']
-        text = f'loss {self.loss:.4f}'
-        return text if accuracy is None else f'{text}, validation accuracy {accuracy:.4f}'
+    def _watched(self, name='validation accuracy'):
+        accuracy, text = self.record['validation_accuracy'], f'loss {self.loss:.4f}'
+        if accuracy is not None:
+            text += f', {name} {accuracy:.4f}'
+        return f'{text}, {self._images(self.step) / self._training_seconds:,.0f} images/s'
+
+    def _images(self, steps):
+        """How many images so many steps learn from."""
+        return steps * getattr(self.args, 'batch_size', self.data.train.num_examples)
+
+    def _summarize(self):
+        """Note what this step knows of training; of its minibatch as the validation set is scored.
+        """
+        scalars = {'loss': self.loss, 'learning_rate': self.args.learning_rate}
+        step, seconds = self._summarized
+        self._summarized = self.step, self._training_seconds
+        scalars['images_per_second'] = (self._images(self.step - step)
+                                        / max(self._training_seconds - seconds, 1e-9))
+        if self._learning_rate is not None and not isinstance(self._learning_rate, float):
+            scalars['learning_rate'] = self.session.run(self._learning_rate)
+        if self.training_accuracy is not None:
+            scalars['accuracy'] = self.training_accuracy
+        elif self._batch is not None:
+            images, labels = self._batch
+            digits = labels < 10  # not the images of no digit
+            if digits.any():
+                _, scalars['accuracy'] = self._score(images[digits], labels[digits])
+        self._summaries.training(self.step, **scalars)
 
     def _look(self, plain):
         """Score the validation set, note it, save; say so in a plain line if there is no bar."""
-        scalars = {'loss': float(self.loss)}
+        look = {'step': self.step, 'loss': float(self.loss)}
         if self.data.validation.num_examples:
-            _, accuracy = self.score(self.data.validation)
-            scalars['accuracy'] = accuracy
+            loss, accuracy = self.score(self.data.validation)
+            look.update(validation_loss=loss, validation_accuracy=accuracy)
+            if self._summaries:
+                self._summaries.validation(self.step, loss=loss, accuracy=accuracy)
             self.record['validation_accuracy'] = round(accuracy, 4)
             if accuracy > (self.record['best'] or {'validation_accuracy': -1})[
                     'validation_accuracy']:
                 self.record['best'] = {'step': self.step, 'validation_accuracy': accuracy}
-        if self._events:
-            value = self._tf.Summary.Value
-            self._events.add_summary(self._tf.Summary(value=[
-                value(tag=tag, simple_value=number) for tag, number in scalars.items()]),
-                self.step)
-            self._events.flush()
+        self.record['looks'].append(look)
+        if self._summaries:
+            self._summaries.weights(self.step, {**self._trained(), **self._activations()})
         self._save()
         self._looked_step = self.step
         if plain:
-            left = self._training_seconds / self.step * (self.steps - self.step)
-            print(f'step {self.step:,} of {self.steps:,}: {self._watched()}, {left:.0f} s left',
-                  file=sys.stderr)
+            self._say()
+
+    def _say(self):
+        """A line of progress, where there is no bar."""
+        left = self._training_seconds / self.step * (self.steps - self.step)
+        print(f'step {self.step:,} of {self.steps:,}: {self._watched()}, {left:.0f} s left',
+              file=sys.stderr)
+        self._said = time.perf_counter()
+
+    def _trained(self):
+        """What is trained, by name, the first layer's weights first."""
+        if self._arrays is not None:
+            return self._arrays
+        from digits.tensorflow_v1 import tf
+        variables = {variable.op.name: variable for variable in tf.trainable_variables()}
+        return dict(zip(variables, self.session.run(list(variables.values()))))
+
+    def _activations(self):
+        """What layers make of a few validation images, by name."""
+        from digits import summaries
+        few = next(self.data.validation.in_order(summaries.WATCHED), None)
+        if self.session is None or few is None:
+            return {}
+        from digits import tensorflow_v1
+        outputs = tensorflow_v1.activations(self.session.graph)
+        x = self.session.graph.get_tensor_by_name('input/x:0')
+        return dict(zip(outputs, self.session.run(list(outputs.values()), {x: few[0]})))
 
     def _save(self):
         """Write a checkpoint and the record; of the checkpoints keep the last two and the best."""
@@ -248,10 +309,17 @@ class Run:
         elif self.session is not None:  # no validation set: trained on everything
             _, self.training_accuracy = self.score(self.data.train)
             print(f'training accuracy: {self.training_accuracy:.4f}{self.data.label}')
-        if self.data.validation.num_examples:
-            self.record['doubt'] = self._fit_doubt()
-        _, accuracy = self.score(self.data.test)
-        self.record['test_accuracy'] = round(accuracy, 4)
+        with command_line.waiting('scoring the test images', self.args.quiet):
+            logits = self._fit_doubt() if self.data.validation.num_examples else None
+            _, accuracy = self.score(self.data.test)
+            self.record['test_accuracy'] = round(accuracy, 4)
+            if self._summaries:
+                self._summaries.training(self.step, test_accuracy=accuracy)
+                self._show(logits)
+        if self.args.plots:
+            with command_line.waiting('drawing', self.args.quiet):
+                first = next(iter(self._trained().values()))
+                plots.of_run(self.folder, self.record['looks'], self.data, first)
         self._write_record('finished')
         if not self.args.quiet:
             seconds = self.record['seconds']
@@ -261,11 +329,31 @@ class Run:
         return accuracy
 
     def _fit_doubt(self):
-        """How sure what predict.py restores may be, from the validation images."""
+        """Note how sure what predict.py restores may be; returns the validation images' logits."""
         from digits import classifier, doubt
-        images = self.data.validation.pixels.reshape(-1, 28, 28)
-        return doubt.fit(classifier.restore(self.folder).logits(images),
-                         self.data.validation.labels)
+        images, labels = self.data.validation.pixels, self.data.validation.labels
+        logits = classifier.restore(self.folder).logits(images.reshape(-1, 28, 28))
+        self.record['doubt'] = doubt.fit(logits, labels)
+        return logits
+
+    def _show(self, logits):
+        """Show in TensorBoard what was missed on validation images with these logits, and fc1."""
+        from digits import doubt, summaries, tensorflow_v1
+        if logits is not None:
+            validation = self.data.validation
+            self._summaries.missed(
+                self.step, validation.pixels.reshape(-1, 28, 28), validation.labels,
+                doubt.probabilities(logits, self.record['doubt']['scale']))
+        if self.session is None:
+            return
+        graph = self.session.graph
+        fc1 = tensorflow_v1.activations(graph).get('fc1/activations')
+        if fc1 is not None:
+            count = summaries.PROJECTED
+            images, labels = next(self.data.test.in_order(count))
+            self._summaries.projector(
+                self.data.test.pixels[:count].reshape(-1, 28, 28), labels,
+                self.session.run([fc1], {graph.get_tensor_by_name('input/x:0'): images})[0])
 
     def __exit__(self, kind, error, trace):
         self._restore_handlers()
@@ -278,8 +366,8 @@ class Run:
                       f'    python {self.args.script}.py --resume --run-dir '
                       f'{_from_here(self.folder)}', file=sys.stderr)
         finally:
-            if self._events:
-                self._events.close()
+            if self._summaries:
+                self._summaries.close()
             if self.session is not None:
                 self.session.close()
 
@@ -288,9 +376,9 @@ class Run:
         seconds['data'] = round(self.data.seconds, 3)
         seconds['training'] = round(self._training_seconds, 3)
         seconds['whole'] = round(before['whole'] + time.perf_counter() - STARTED, 3)
-        images = self.step * getattr(self.args, 'batch_size', self.data.train.num_examples)
         if self._training_seconds:
-            self.record['images_per_second'] = round(images / self._training_seconds)
+            self.record['images_per_second'] = round(
+                self._images(self.step) / self._training_seconds)
         if self.training_accuracy is not None:
             self.record['training_accuracy'] = round(float(self.training_accuracy), 4)
         self.record.update(status=status, steps=self.step)

@@ -14,6 +14,7 @@ import warnings
 
 import numpy as np
 
+from digits import command_line
 from digits.errors import UserError
 from digits.processor import bfloat16_feature
 
@@ -47,7 +48,8 @@ def _import_quietly():
     # TensorFlow looks for that one only when somebody touches tf.keras.
     os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
     try:
-        with contextlib.nullcontext() if talkative else _hush(), warnings.catch_warnings():
+        with command_line.waiting('starting TensorFlow', '--quiet' in sys.argv), \
+                contextlib.nullcontext() if talkative else _hush(), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # 1.15 meets a NumPy newer than itself
             import tensorflow.compat.v1 as tf
     except ModuleNotFoundError as error:
@@ -134,6 +136,14 @@ def open_session(device: str = 'auto', precision: str = 'auto'):
     """
     config, precision = configure(device, precision)
     return _Session(config), precision
+
+
+def activations(graph) -> dict:
+    """{layer/activations: tensor} of a lesson's graph: what its ReLUs give, and the logits."""
+    found = [op.outputs[0] for op in graph.get_operations() if op.type == 'Relu']
+    found += [op.inputs[0] for op in graph.get_operations() if op.type == 'ArgMax'
+              and op.inputs[0].dtype == tf.float32][:1]
+    return {f'{tensor.op.name.split("/")[0]}/activations': tensor for tensor in found}
 
 
 def configure(device: str, precision: str):

@@ -2,6 +2,7 @@
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,12 +14,14 @@ from digits import idx, strokes
 
 HOME = Path(__file__).resolve().parent.parent
 MNIST = Path(os.environ.get('MNIST_DATA_DIR') or HOME / 'data')
+NO_BROWSER = ('no browser: python -m pip install playwright, then apt-get install chromium or '
+              'python -m playwright install chromium')
 
 
 def pytest_addoption(parser):
     parser.addoption('--slow', action='store_true', help='also run the tests that take minutes')
     parser.addoption('--screenshots', metavar='DIR',
-                     help="test_browser.py writes the README's there, of the newest run if any")
+                     help="the tests in a browser write the README's there")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -128,3 +131,17 @@ def serving():
             server.process.kill()
             server.process.wait(30)
     return start
+
+
+@pytest.fixture(scope='session')
+def browser():
+    """Chromium without a window: the system's, or the one that Playwright has installed."""
+    sync_api = pytest.importorskip('playwright.sync_api', reason=NO_BROWSER)
+    with sync_api.sync_playwright() as playwright:
+        found = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser',
+                                                     'google-chrome'))), None)
+        if not found and not os.path.exists(playwright.chromium.executable_path):
+            pytest.skip(NO_BROWSER)
+        root = hasattr(os, 'geteuid') and os.geteuid() == 0  # Chromium's sandbox is not for root
+        with playwright.chromium.launch(executable_path=found, chromium_sandbox=not root) as it:
+            yield it

@@ -5,22 +5,19 @@ With --screenshots DIR the README's pictures of it are made, too.
 import io
 import json
 import math
-import os
 import re
-import shutil
 import sys
 import urllib.request
 
 import pytest
+from conftest import NO_BROWSER
 from PIL import Image
 
 from digits import classifier
 from digits.errors import UserError
 from digits.records import HOME
 
-INSTALL = ('no browser to draw in: python -m pip install playwright, then apt-get install chromium '
-           'or python -m playwright install chromium')
-sync_api = pytest.importorskip('playwright.sync_api', reason=INSTALL)
+sync_api = pytest.importorskip('playwright.sync_api', reason=NO_BROWSER)
 pytestmark = pytest.mark.slow
 
 
@@ -48,18 +45,6 @@ STAR = [[(.5 + .36 * math.sin(math.radians(144 * corner)),
           .52 - .36 * math.cos(math.radians(144 * corner))) for corner in range(6)]]
 SCRIBBLE = [[(.1 + .8 * (step % 2), .12 + .08 * step) for step in range(10)],
             [(.12 + .08 * step, .1 + .8 * (step % 2)) for step in range(10)]]
-
-
-@pytest.fixture(scope='module')
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        found = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser',
-                                                     'google-chrome'))), None)
-        if not found and not os.path.exists(playwright.chromium.executable_path):
-            pytest.skip(INSTALL)
-        root = hasattr(os, 'geteuid') and os.geteuid() == 0  # Chromium's sandbox is not for root
-        with playwright.chromium.launch(executable_path=found, chromium_sandbox=not root) as it:
-            yield it
 
 
 @pytest.fixture(scope='module')

@@ -1,8 +1,10 @@
 """The training scripts as a person runs them: output, run folders, interruptions, mistakes."""
+import contextlib
 import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -167,16 +169,61 @@ def test_kept_are_the_last_two_checkpoints_and_the_best(script, tmp_path):
 
 def test_events_hold_what_was_printed(script, tmp_path):
     """Read by TensorFlow's own reader: the validation accuracies of the plain progress lines."""
-    result = script('mnist_softmax.py', '--steps', '50', '--run-dir', tmp_path)
-    printed = {int(step): float(accuracy) for step, accuracy in re.findall(
-        r'^step (\d+) of .* validation accuracy ([\d.]+), \d+ s left$', result.stderr,
-        re.MULTILINE)}
+    result = script('mnist_softmax.py', '--steps', '50', '--summary-every', '10', '--run-dir',
+                    tmp_path)
+    printed = {int(step): (float(loss), float(accuracy)) for step, loss, accuracy in re.findall(
+        r'^step (\d+) of .* loss ([\d.]+), validation accuracy ([\d.]+), [\d,]+ images/s, \d+ s',
+        result.stderr, re.MULTILINE)}
     assert sorted(printed) == [10, 20, 30, 40, 50]
-    path, = tmp_path.glob('events.*')
-    written = {event.step: value.simple_value
-               for event in tf.train.summary_iterator(str(path))
-               for value in event.summary.value if value.tag == 'accuracy'}
-    assert {step: round(accuracy, 4) for step, accuracy in written.items()} == printed
+
+    def written(folder, tag):
+        path, = folder.glob('events.*')
+        return {event.step: round(value.simple_value, 4)
+                for event in tf.train.summary_iterator(str(path))
+                for value in event.summary.value if value.tag == tag}
+    assert written(tmp_path / 'validation', 'accuracy') == {
+        step: accuracy for step, (_, accuracy) in printed.items()}
+    assert written(tmp_path, 'loss') == {step: loss for step, (loss, _) in printed.items()}
+
+
+def test_zero_writes_nothing_for_tensorboard(script, tmp_path):
+    script('mnist_softmax.py', '--steps', '50', '--summary-every', '0', '--run-dir', tmp_path)
+    assert records.read(tmp_path)['status'] == 'finished'
+    assert not list(tmp_path.rglob('*tfevents*'))
+
+
+@pytest.mark.parametrize('quiet', [False, True])
+def test_a_terminal_sees_a_sign_of_life_at_once(small_dir, tmp_path, quiet):
+    pty = pytest.importorskip('pty')
+    fcntl, termios = pytest.importorskip('fcntl'), pytest.importorskip('termios')
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 100, 0, 0))  # rows, columns
+    process = subprocess.Popen(
+        [sys.executable, str(HOME / 'mnist_softmax.py'), '--steps', '2000', '--run-dir',
+         str(tmp_path / 'run'), *['--quiet'][:quiet]], stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, 'MNIST_DATA_DIR': str(small_dir)})
+    os.close(theirs)
+    said = b''
+    with contextlib.suppress(OSError):  # Linux's end of file, here
+        while True:
+            more = os.read(ours, 10000)
+            if not more:
+                break
+            said += more
+    results = process.communicate()[0].decode()
+    os.close(ours)
+    assert process.returncode == 0 and 'test accuracy: ' in results
+    text = said.decode().replace('\r\n', '\n')
+    if quiet:
+        assert text == ''
+        return
+    assert text.startswith('starting TensorFlow ...\r')
+    assert re.search(r'\rstep \d+ of 2000 .* loss [\d.]+, validation [\d.]+, [\d,]+ images/s, ',
+                     text)
+    assert 'scoring the test images ...\r' in text
+    shown = [line.split('\r')[-1] for line in text.split('\n')]  # what is left of each line
+    assert not any('...' in line for line in shown)
+    assert shown[-2].endswith(f'kept in {os.path.relpath(str(tmp_path / "run"))}')
 
 
 def test_numpy_script_does_without_tensorflow(small_dir, tmp_path):

@@ -1,0 +1,198 @@
+"""What TensorBoard shows of a run: its events, written without TensorFlow.
+
+The run's folder has what belongs to the run and to training, its folder `validation` the loss and
+the accuracy on validation images under the same names: TensorBoard draws both into one chart.
+"""
+import io
+import os
+import socket
+import time
+
+import numpy as np
+from PIL import Image
+
+from digits.errors import UserError
+
+try:
+    import tensorboard
+    from tensorboard.compat.proto import event_pb2, summary_pb2
+    from tensorboard.plugins.hparams import summary_v2 as hparams
+    from tensorboard.plugins.pr_curve import metadata as pr_curve
+    from tensorboard.summary.writer.record_writer import RecordWriter
+    from tensorboard.util import tensor_util
+except ImportError as lacking:
+    raise UserError(f'{lacking.name or "TensorBoard"} is not installed: run  '
+                    'python -m pip install -r requirements.txt') from None
+
+BUCKETS = 30  # of a histogram, as TensorBoard's own
+THRESHOLDS = 101  # of a precision-recall curve: 0, 0.01, ..., 1
+MOST_MISSED = 64  # missed digits in one image
+WATCHED = 200  # validation images whose activations are counted
+PROJECTED = 2000  # test images in the projector
+
+
+class Events:
+    """A new events file in `folder`, for what is known from step `start` on.
+
+    Records are TensorBoard's, one after the other; a file that a crash cuts short is read up to
+    there. The first one that is later than `start` in older files of the folder is void.
+    """
+
+    def __init__(self, folder, start):
+        folder.mkdir(exist_ok=True)
+        name = f'events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}'
+        self._records = RecordWriter(io.BufferedWriter(io.FileIO(str(folder / name), 'xb')))
+        self.add(0, file_version='brain.Event:2')
+        self.add(start, session_log=event_pb2.SessionLog(status=event_pb2.SessionLog.START))
+
+    def add(self, step, **what):
+        """Write an event: summary, graph_def, session_log or file_version."""
+        event = event_pb2.Event(wall_time=time.time(), step=step, **what)
+        self._records.write(event.SerializeToString())
+
+    def values(self, step, values):
+        """Write values of a summary, protocol buffers of summary_pb2.Summary.Value."""
+        self.add(step, summary=summary_pb2.Summary(value=values))
+
+    def flush(self):
+        """Let those who watch see it."""
+        self._records.flush()
+
+    def close(self):
+        """Write what is left."""
+        self._records.close()
+
+
+class Summaries:
+    """The events of a run from step `start` on; flags, a dict, are its hyperparameters.
+
+    validates: whether there are validation images.
+    """
+
+    def __init__(self, folder, flags, start, validates):
+        self._folder = folder
+        self._training = Events(folder, start)
+        self._validation = Events(folder / 'validation', start) if validates else None
+        known = {name: value if isinstance(value, (bool, int, float, str)) else str(value)
+                 for name, value in flags.items() if value is not None}
+        self._training.add(start, summary=summary_pb2.Summary.FromString(
+            hparams.hparams_pb(known).SerializeToString()))
+
+    def graph(self, graph):
+        """Note a TensorFlow graph."""
+        self._training.add(0, graph_def=graph.as_graph_def(add_shapes=True).SerializeToString())
+
+    def training(self, step, **scalars):
+        """Note what is known of training after a step, by name."""
+        self._training.values(step, _scalars(scalars))
+
+    def validation(self, step, **scalars):
+        """Note what is known of the validation images after a step, by name."""
+        self._validation.values(step, _scalars(scalars))
+        self._validation.flush()
+
+    def weights(self, step, arrays):
+        """Note histograms of arrays by name, and of weights [h, w, 1, n] or [784, 10] an image.
+
+        Arrays that have diverged are left out.
+        """
+        arrays = {name: array for name, array in arrays.items() if np.isfinite(array).all()}
+        values = [_histogram(name, array) for name, array in arrays.items()]
+        for name, array in arrays.items():
+            if array.ndim == 4 and array.shape[2] == 1:
+                filters = array[:, :, 0].transpose(2, 0, 1)
+                values.append(_image(f'{name}/filters', _grid(filters, 8)))
+            elif array.shape == (784, 10):
+                values.append(_image(f'{name}/digits', _grid(array.T.reshape(10, 28, 28), 1)))
+        self._training.values(step, values)
+        self._training.flush()
+
+    def missed(self, step, images, labels, probabilities):
+        """Note the missed among images uint8 [n, 28, 28], and precision and recall of each digit.
+        """
+        wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)[:MOST_MISSED]
+        values = [_precision_recall(digit, labels == digit, probabilities[:, digit])
+                  for digit in range(10)]
+        if wrong.size:
+            values.append(_image('missed', _grid(images[wrong].astype(np.float32), 2)))
+        self._validation.values(step, values)
+
+    def projector(self, images, labels, activations):
+        """Put activations float [n, units] of images uint8 [n, 28, 28] into the projector.
+
+        TensorBoard 1.15 cannot read them.
+        """
+        if tensorboard.__version__.startswith('1.'):
+            return
+        folder = self._folder / 'projector'
+        folder.mkdir(exist_ok=True)
+        activations.astype('<f4').tofile(str(folder / 'fc1.bytes'))
+        (folder / 'labels.tsv').write_text(''.join(f'{label}\n' for label in labels))
+        wide = int(np.ceil(np.sqrt(len(images))))
+        sprite = np.zeros([wide * wide, 28, 28], np.uint8)
+        sprite[:len(images)] = images
+        sprite = sprite.reshape(wide, wide, 28, 28).swapaxes(1, 2).reshape(wide * 28, wide * 28)
+        Image.fromarray(sprite).save(str(folder / 'sprites.png'))
+        (self._folder / 'projector_config.pbtxt').write_text(
+            'embeddings {\n  tensor_name: "fc1"\n  tensor_path: "projector/fc1.bytes"\n'
+            f'  tensor_shape: {len(images)}\n  tensor_shape: {activations.shape[1]}\n'
+            '  metadata_path: "projector/labels.tsv"\n  sprite {\n'
+            '    image_path: "projector/sprites.png"\n'
+            '    single_image_dim: 28\n    single_image_dim: 28\n  }\n}\n')
+
+    def close(self):
+        """Write what is left."""
+        self._training.close()
+        if self._validation:
+            self._validation.close()
+
+
+def _scalars(scalars):
+    return [summary_pb2.Summary.Value(tag=name, simple_value=float(value))
+            for name, value in scalars.items()]
+
+
+def _histogram(name, array):
+    counts, edges = np.histogram(array, BUCKETS)
+    values = array.astype(np.float64).ravel()
+    return summary_pb2.Summary.Value(tag=name, histo=summary_pb2.HistogramProto(
+        min=values.min(), max=values.max(), num=values.size, sum=values.sum(),
+        sum_squares=values @ values, bucket_limit=edges[1:], bucket=counts))
+
+
+def _image(name, pixels):
+    """pixels: uint8 [h, w]."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, 'PNG')
+    height, width = pixels.shape
+    return summary_pb2.Summary.Value(tag=name, image=summary_pb2.Summary.Image(
+        height=height, width=width, colorspace=1, encoded_image_string=file.getvalue()))
+
+
+def _grid(tiles, scale):
+    """float [n, h, w] -> uint8: eight tiles a row, each `scale` times as large, grey between.
+
+    Black is the smallest of all, white the largest; negative weights get a grey that is 0.
+    """
+    most = np.abs(tiles).max() or 1.0
+    least = -most if tiles.min() < 0 else 0.0
+    pixels = np.rint(255 * (tiles - least) / (most - least)).astype(np.uint8)
+    pixels = pixels.repeat(scale, axis=1).repeat(scale, axis=2)
+    pixels = np.pad(pixels, ((0, -len(pixels) % 8), (1, 1), (1, 1)), 'constant',
+                    constant_values=96)
+    count, height, width = pixels.shape
+    return pixels.reshape(count // 8, 8, height, width).swapaxes(1, 2).reshape(
+        count // 8 * height, 8 * width)
+
+
+def _precision_recall(digit, right, share):
+    """The curve of one digit: right: bool [n]; share: its probability [n]."""
+    thresholds = np.linspace(0, 1, THRESHOLDS)
+    above = share[:, np.newaxis] >= thresholds
+    true, false = above[right].sum(axis=0), above[~right].sum(axis=0)
+    curve = np.stack([
+        true, false, np.count_nonzero(~right) - false, np.count_nonzero(right) - true,
+        true / np.maximum(true + false, 1), true / max(np.count_nonzero(right), 1)])
+    return summary_pb2.Summary.Value(
+        tag=f'digit {digit}', tensor=tensor_util.make_tensor_proto(curve.astype(np.float32)),
+        metadata=pr_curve.create_summary_metadata(f'digit {digit}', '', THRESHOLDS))
