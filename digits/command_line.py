@@ -112,8 +112,8 @@ def training_flags(script: str, doc: str, *, steps=None, epochs=None, batch_size
         parser.add_argument('--precision', choices=['auto', 'float32', 'bfloat16'],
                             default=precision, help='of matrix products; auto: bfloat16 where '
                             f'the processor is made for it{_default(precision)}')
-    parser.add_argument('--summary-every', type=count, default=50, metavar='N',
-                        help='write to TensorBoard every N steps; 0: nothing (default 50)')
+    parser.add_argument('--summary-every', type=count, default=100, metavar='N',
+                        help='write to TensorBoard every N steps; 0: nothing (default 100)')
     parser.add_argument('--plots', action='store_true',
                         help='draw digits, learning curves, weights and what was missed')
     parser.add_argument('--run-dir', metavar='DIR',

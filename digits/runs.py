@@ -337,8 +337,11 @@ class Run:
         return logits
 
     def _show(self, logits):
-        """Show in TensorBoard what was missed on validation images with these logits, and fc1."""
-        from digits import doubt, summaries, tensorflow_v1
+        """Show in TensorBoard what was missed on validation images with these logits, what the
+        first layer looks for, and what fc1 makes of test images.
+        """
+        from digits import doubt, summaries
+        self._summaries.filters(self.step, *next(iter(self._trained().items())))
         if logits is not None:
             validation = self.data.validation
             self._summaries.missed(
@@ -346,6 +349,7 @@ class Run:
                 doubt.probabilities(logits, self.record['doubt']['scale']))
         if self.session is None:
             return
+        from digits import tensorflow_v1
         graph = self.session.graph
         fc1 = tensorflow_v1.activations(graph).get('fc1/activations')
         if fc1 is not None:

@@ -92,20 +92,18 @@ class Summaries:
         self._validation.flush()
 
     def weights(self, step, arrays):
-        """Note histograms of arrays by name, and of weights [h, w, 1, n] or [784, 10] an image.
-
-        Arrays that have diverged are left out.
-        """
-        arrays = {name: array for name, array in arrays.items() if np.isfinite(array).all()}
-        values = [_histogram(name, array) for name, array in arrays.items()]
-        for name, array in arrays.items():
-            if array.ndim == 4 and array.shape[2] == 1:
-                filters = array[:, :, 0].transpose(2, 0, 1)
-                values.append(_image(f'{name}/filters', _grid(filters, 8)))
-            elif array.shape == (784, 10):
-                values.append(_image(f'{name}/digits', _grid(array.T.reshape(10, 28, 28), 1)))
-        self._training.values(step, values)
+        """Note histograms of arrays by name, but not of what has diverged."""
+        self._training.values(step, [_histogram(name, array) for name, array in arrays.items()
+                                     if np.isfinite(array).all()])
         self._training.flush()
+
+    def filters(self, step, name, weights):
+        """Note as images what a first layer looks for, weights [784, 10] or [h, w, 1, filters]."""
+        if weights.ndim == 4:
+            grid = _grid(weights[:, :, 0].transpose(2, 0, 1), 8)
+        else:
+            grid = _grid(weights.T.reshape(10, 28, 28), 2)
+        self._training.values(step, [_image(f'{name}/images', grid)])
 
     def missed(self, step, images, labels, probabilities):
         """Note the missed among images uint8 [n, 28, 28], and precision and recall of each digit.
