@@ -266,8 +266,13 @@ def sync_hook(optimizer, args, come_back) -> tf.train.SessionRunHook:
     applied a step's gradients. The first step needs none; but of a chief that died, tokens may have
     been lost, and everybody waits: one that has come back hands out new ones.
     """
-    # The chief's thread is still waiting for gradients when the session is closed: no error.
-    optimizer.get_chief_queue_runner()._queue_closed_exception_types += (tf.errors.CancelledError,)
+    runner = optimizer.get_chief_queue_runner()
+    # At its end, the optimizer's own thread would close the queue of tokens, for every chief to
+    # come. And it is still waiting for gradients when the session is closed: that is no error.
+    gentle = tf.train.QueueRunner(
+        runner.queue, runner.enqueue_ops, close_op=tf.no_op(), cancel_op=tf.no_op(),
+        queue_closed_exception_types=(tf.errors.OutOfRangeError, tf.errors.CancelledError))
+    optimizer.get_chief_queue_runner = lambda: gentle
     return optimizer.make_session_run_hook(args.task_index == 0,
                                            num_tokens=args.workers if come_back else 0)
 
