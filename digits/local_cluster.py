@@ -26,6 +26,7 @@ def run(args, argv=None) -> float:
     input_data.load(args)  # once, before all of them download it
     if not args.resume:
         args.run_dir = str(records.new_folder(args))
+    cluster.warn(args)
     ports = free_ports(args.local + 1)
     addresses = [f'127.0.0.1:{port}' for port in ports]
     place = ['--ps-hosts', addresses[0], '--worker-hosts', ','.join(addresses[1:]),

@@ -318,32 +318,33 @@ def ip(*words):
 
 @pytest.fixture
 def hosts():
-    """[(address, namespace)] of three hosts on a switch of their own, and the switch's namespace.
+    """[(address, namespace)] of three hosts, and the namespace of the router between them.
 
     None where this machine does not allow it: not root, not Linux.
     """
     mark = f'd{os.getpid()}'
-    names = [f'{mark}-{end}' for end in ('switch', *'012')]
+    router, *names = (f'{mark}-{end}' for end in ('router', *'012'))
     try:
         if not shutil.which('ip'):
             raise OSError
-        for name in names:
+        ip('netns', 'add', router)
+        ip('netns', 'exec', router, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward')
+        for index, name in enumerate(names):
             ip('netns', 'add', name)
             ip('-n', name, 'link', 'set', 'lo', 'up')
-        ip('-n', names[0], 'link', 'add', 'br', 'type', 'bridge')
-        ip('-n', names[0], 'link', 'set', 'br', 'up')
-        for index, name in enumerate(names[1:]):
-            ip('-n', names[0], 'link', 'add', f'port{index}', 'type', 'veth', 'peer', 'name',
-               'eth0', 'netns', name)
-            ip('-n', names[0], 'link', 'set', f'port{index}', 'master', 'br', 'up')
-            ip('-n', name, 'addr', 'add', f'10.77.0.{index + 1}/24', 'dev', 'eth0')
+            ip('-n', router, 'link', 'add', f'port{index}', 'type', 'veth', 'peer', 'name', 'eth0',
+               'netns', name)
+            ip('-n', router, 'addr', 'add', f'10.77.{index}.1/24', 'dev', f'port{index}')
+            ip('-n', router, 'link', 'set', f'port{index}', 'up')
+            ip('-n', name, 'addr', 'add', f'10.77.{index}.2/24', 'dev', 'eth0')
             ip('-n', name, 'link', 'set', 'eth0', 'up')
-        yield [(f'10.77.0.{index + 1}', name) for index, name in enumerate(names[1:])], names[0]
+            ip('-n', name, 'route', 'add', 'default', 'via', f'10.77.{index}.1')
+        made = [(f'10.77.{index}.2', name) for index, name in enumerate(names)], router
     except (OSError, subprocess.CalledProcessError):
-        yield None
-    finally:
-        for name in names:
-            subprocess.run(['ip', 'netns', 'del', name], check=False, capture_output=True)
+        made = None
+    yield made
+    for name in (router, *names):
+        subprocess.run(['ip', 'netns', 'del', name], check=False, capture_output=True)
 
 
 @pytest.fixture
@@ -387,12 +388,11 @@ def test_who_stays_away_is_named(apart):
 def test_a_partition_of_30_seconds_heals(apart, hosts):
     if hosts is None:
         pytest.skip('a partition needs network namespaces: run as root on Linux with iproute2')
-    switch = hosts[1]
-    ip('-n', switch, 'link', 'set', 'port2', 'down')
+    ip('-n', hosts[1], 'link', 'set', 'port2', 'down')
     try:
         time.sleep(30)
         assert 'no step for 15 s' in apart.said(('worker', 0))
     finally:
-        ip('-n', switch, 'link', 'set', 'port2', 'up')
+        ip('-n', hosts[1], 'link', 'set', 'port2', 'up')
     assert apart.finish() > UNDISTURBED
     assert 'Traceback' not in apart.said()
