@@ -147,7 +147,11 @@ def _check(args):
 
 
 def configuration(args):
-    """(tf.ConfigProto, precision) of this process, which talks to itself and parameter servers."""
+    """(tf.ConfigProto, precision) of this process, which talks to itself and parameter servers.
+
+    Raises UserError if somebody listens on its port already.
+    """
+    _check_port(getattr(args, f'{args.job_name}_hosts')[args.task_index])
     config, precision = tensorflow_v1.configure(
         'cpu' if args.job_name == 'ps' else args.device, args.precision)
     # That executor does one operation after the other: one that waits for another process would
@@ -160,6 +164,18 @@ def configuration(args):
     addresses = args.ps_hosts + args.worker_hosts
     os.environ.update(no_grpc_proxy=','.join(host.rpartition(':')[0] for host in addresses))
     return config, precision
+
+
+def _check_port(address):
+    port = int(address.rpartition(':')[2])
+    with socket.socket() as probe:
+        if os.name != 'nt':  # there it would allow what is taken
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(('', port))
+        except OSError as error:
+            raise UserError(f'{address}: cannot listen on port {port} here ({error.strerror}); is '
+                            'this process running already?') from None
 
 
 def names(args) -> dict:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -155,6 +156,16 @@ def test_a_place_that_is_none_is_one_sentence(monkeypatch, flags, config, words)
 def test_hosts_that_are_none(text):
     with pytest.raises(argparse.ArgumentTypeError):
         cluster.hosts(text)
+
+
+def test_a_port_that_is_taken_is_one_sentence():
+    with socket.socket() as taken:
+        taken.bind(('', 0))
+        taken.listen()
+        address = f'127.0.0.1:{taken.getsockname()[1]}'
+        args = argparse.Namespace(job_name='ps', task_index=0, ps_hosts=[address])
+        with pytest.raises(UserError, match=f'{address}: cannot listen on port'):
+            cluster.configuration(args)
 
 
 # ---- who learns from what
