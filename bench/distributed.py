@@ -131,7 +131,9 @@ def main():
         '= 1:', '', *table(one, fixed, handling), '',
         f'However many the workers, a server lets through no more than {ceiling[10]:.1f} times one '
         f"process's images at 10 Gbit/s, {ceiling[100]:.1f} times at 100: each brings a whole "
-        'gradient. These figures are a model, not a measurement.', '']))
+        'gradient. These figures are a model, not a measurement.'
+        + ' Moving could not be told from what else ran and counts nothing: they are upper bounds.'
+        * (not handling), '']))
 
 
 if __name__ == '__main__':
