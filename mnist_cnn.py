@@ -50,10 +50,8 @@ def inference(x, drop_rate=0.0, stddev=None, bias=0.0):
         return tf.matmul(h_drop, W) + b
 
 
-def main(argv=None):
-    """Train and score; returns the test accuracy."""
-    parser = command_line.training_flags(
-        __file__, __doc__, epochs=5, batch_size=128, learning_rate=3e-3, precision='auto')
+def recipe_flags(parser):
+    """Add the flags that shape what this network learns from and how fast."""
     parser.add_argument('--schedule', choices=['one-cycle', 'constant'], default='one-cycle',
                         help='of the learning rate (default %(default)s)')
     parser.add_argument('--label-smoothing', type=command_line.share, default=0.1, metavar='SHARE',
@@ -72,11 +70,41 @@ def main(argv=None):
                         help="start from truncated normal weights (default: He's)")
     parser.add_argument('--initial-bias', type=command_line.spread, default=0.0, metavar='B',
                         help='start biases from this (default 0)')
-    args = command_line.parse(parser, argv)
+
+
+def learning_data(args):
+    """The Datasets to learn from: digits, and what teaches doubt."""
     mnist = input_data.load(args)
     nothing = outliers.make(mnist.train.pixels, mnist.train.labels, args.outliers)
     mnist.train.add(nothing, outliers.LABEL)
     mnist.train.add(*strokes.make(args.strokes, seed=1))
+    return mnist
+
+
+def cross_entropy(logits, y, label_smoothing):
+    """The loss: a scalar, the mean over the minibatch of logits [batch, 10] and digits y [batch].
+    """
+    # Label smoothing of 0.1 (Szegedy et al., 2016): the goal is to be 91 % sure, not 100 %.
+    target = tf.one_hot(y, 10)
+    target += (1.0 - tf.reduce_sum(target, 1, keepdims=True)) / 10  # no digit: all ten alike
+    return tf.losses.softmax_cross_entropy(target, logits, label_smoothing=label_smoothing)
+
+
+def rate_at(args, step, steps):
+    """The learning rate, a function of the global step, which ends at `steps`."""
+    # One cycle (Smith, 2018): up to the learning rate in a quarter of the run, then down to zero.
+    done = tf.cast(step, tf.float32) / steps
+    cycle = tf.minimum(done / 0.25, (1.0 - done) / 0.75)
+    return args.learning_rate * (cycle if args.schedule == 'one-cycle' else 1.0)
+
+
+def main(argv=None):
+    """Train and score; returns the test accuracy."""
+    parser = command_line.training_flags(
+        __file__, __doc__, epochs=5, batch_size=128, learning_rate=3e-3, precision='auto')
+    recipe_flags(parser)
+    args = command_line.parse(parser, argv)
+    mnist = learning_data(args)
 
     tf.reset_default_graph()
     tf.set_random_seed(args.seed)
@@ -85,18 +113,11 @@ def main(argv=None):
         y = tf.placeholder(tf.int64, [None], name='y')  # the digit in it
         drop_rate = tf.placeholder_with_default(0.0, [], name='drop_rate')
     logits = inference(x, drop_rate, args.initial_stddev, args.initial_bias)
-
-    # Label smoothing of 0.1 (Szegedy et al., 2016): the goal is to be 91 % sure, not 100 %.
     with tf.name_scope('loss'):
-        target = tf.one_hot(y, 10)
-        target += (1.0 - tf.reduce_sum(target, 1, keepdims=True)) / 10  # no digit: all ten alike
-        loss = tf.losses.softmax_cross_entropy(target, logits, label_smoothing=args.label_smoothing)
-    # One cycle (Smith, 2018): up to the learning rate in a quarter of the run, then down to zero.
+        loss = cross_entropy(logits, y, args.label_smoothing)
     with tf.name_scope('train'):
         step = tf.train.get_or_create_global_step()
-        done = tf.cast(step, tf.float32) / runs.total_steps(args, mnist.train.num_examples)
-        cycle = tf.minimum(done / 0.25, (1.0 - done) / 0.75)
-        learning_rate = args.learning_rate * (cycle if args.schedule == 'one-cycle' else 1.0)
+        learning_rate = rate_at(args, step, runs.total_steps(args, mnist.train.num_examples))
         train_step = tf.train.AdamOptimizer(learning_rate).minimize(loss, step)
     with tf.name_scope('accuracy'):
         accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), y), tf.float32))

@@ -9,7 +9,8 @@ from digits import checkpoints, doubt, records
 from digits.errors import UserError
 
 # That make checkpoints, best first.
-SCRIPTS = ('mnist_cnn', 'mnist_cnn_3x3', 'mnist_softmax', 'mnist_numpy_sigmoid')
+SCRIPTS = ('mnist_cnn', 'mnist_distributed', 'mnist_cnn_3x3', 'mnist_softmax',
+           'mnist_numpy_sigmoid')
 
 
 def newest_run() -> Path:

@@ -10,7 +10,8 @@ from digits import records
 from digits.errors import UserError
 
 # Between a run and its resume, or between two runs of one recipe.
-MAY_DIFFER = {'run_dir', 'resume', 'quiet', 'data_dir', 'device', 'plots'}
+MAY_DIFFER = {'run_dir', 'resume', 'quiet', 'data_dir', 'device', 'plots', 'local', 'job_name',
+              'task_index', 'ps_hosts', 'worker_hosts', 'wait', 'checkpoint_every'}
 NO_RECIPE = MAY_DIFFER | {'seed', 'dataset', 'summary_every'}  # it has columns of its own
 
 
@@ -77,12 +78,13 @@ def data_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def training_flags(script: str, doc: str, *, steps=None, epochs=None, batch_size=None,
-                   learning_rate=None, precision='float32',
-                   loss_every=None) -> argparse.ArgumentParser:
+                   learning_rate=None, precision='float32', loss_every=None,
+                   watched=True) -> argparse.ArgumentParser:
     """The parser of a training script; the keywords are that script's defaults.
 
     script: its __file__; doc: its __doc__. steps and epochs exclude each other. A script without
-    batch_size trains on all images at once; one with precision=None does not use TensorFlow.
+    batch_size trains on all images at once; one with precision=None does not use TensorFlow; one
+    that is not watched cannot print or draw what happens on the way.
     """
     parser = argparse.ArgumentParser(prog=Path(script).name, description=doc,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -97,6 +99,7 @@ def training_flags(script: str, doc: str, *, steps=None, epochs=None, batch_size
                             help='images a step' + _default(batch_size))
         parser.add_argument('--validation-size', type=count, default=5000, metavar='N',
                             help='training images to watch instead of learning from (default 5000)')
+    if batch_size and watched:
         parser.add_argument('--loss-every', type=whole, default=loss_every, metavar='N',
                             help="print every N-th epoch's average loss" + _default(loss_every))
         parser.add_argument('--score-test-every', type=whole, metavar='N',
@@ -112,10 +115,11 @@ def training_flags(script: str, doc: str, *, steps=None, epochs=None, batch_size
         parser.add_argument('--precision', choices=['auto', 'float32', 'bfloat16'],
                             default=precision, help='of matrix products; auto: bfloat16 where '
                             f'the processor is made for it{_default(precision)}')
-    parser.add_argument('--summary-every', type=count, default=100, metavar='N',
-                        help='write to TensorBoard every N steps; 0: nothing (default 100)')
-    parser.add_argument('--plots', action='store_true',
-                        help='draw digits, learning curves, weights and what was missed')
+    if watched:
+        parser.add_argument('--summary-every', type=count, default=100, metavar='N',
+                            help='write to TensorBoard every N steps; 0: nothing (default 100)')
+        parser.add_argument('--plots', action='store_true',
+                            help='draw digits, learning curves, weights and what was missed')
     parser.add_argument('--run-dir', metavar='DIR',
                         help='the folder to write (default: a new one in runs/), '
                         'or with --resume the one to go on in')

@@ -142,17 +142,22 @@ class DataSet:
     def seek(self, position):
         """Go where `position` images have been drawn, all in shuffled batches, since the start.
 
-        Costs a shuffle an epoch. The three DataSets of read_data_sets draw their shuffles from one
-        stream, as in the classic module: seek counts on the others having drawn none.
+        Costs a shuffle for every epoch that begins on the way: since the start if the way is back.
+        The three DataSets of read_data_sets draw their shuffles from one stream, as in the classic
+        module: seek counts on the others having drawn none.
         """
-        self._random.set_state(self._first_state)
-        self._rewind()
+        now = self._epochs_completed * self._count + self._index_in_epoch
+        if self._order is None or position < now:
+            self._random.set_state(self._first_state)
+            self._rewind()
         if position == 0:
             return
-        self._epochs_completed = (position - 1) // self._count
-        self._index_in_epoch = position - self._epochs_completed * self._count
-        for _ in range(self._epochs_completed + 1):
+        epochs = (position - 1) // self._count
+        begun = self._epochs_completed + (self._order is not None)
+        for _ in range(epochs + 1 - begun):
             self._shuffle()
+        self._epochs_completed = epochs
+        self._index_in_epoch = position - epochs * self._count
 
     def in_order(self, batch_size):
         """Yield (images, labels) once through, as they were given; the last may be smaller."""

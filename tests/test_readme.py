@@ -6,6 +6,7 @@ import pytest
 import compare
 import mnist_cnn
 import mnist_cnn_3x3
+import mnist_distributed
 import mnist_numpy_sigmoid
 import mnist_softmax
 from digits import download
@@ -35,7 +36,8 @@ def test_files_and_flags_that_are_named_exist(text):
         places = [HOME / name, HOME / 'digits' / name]
         assert any(place.exists() for place in places), name
     known = ''.join(path.read_text(encoding='utf-8') for path in (
-        *HOME.glob('*.py'), HOME / 'digits/command_line.py', HOME / 'tests/conftest.py'))
+        *HOME.glob('*.py'), HOME / 'digits/command_line.py', HOME / 'digits/cluster.py',
+        HOME / 'tests/conftest.py'))
     for flag in set(re.findall(r'(?<![\w-])--[a-z][a-z-]+', text)):
         assert flag in known + '--help', flag
 
@@ -46,7 +48,8 @@ def test_the_two_commands_are_one_line_each():
         'mnist_cnn.py', '-m pytest']
 
 
-@pytest.mark.parametrize('lesson', [mnist_softmax, mnist_cnn, mnist_cnn_3x3, mnist_numpy_sigmoid])
+@pytest.mark.parametrize('lesson', [mnist_softmax, mnist_cnn, mnist_cnn_3x3, mnist_numpy_sigmoid,
+                                    mnist_distributed])
 def test_a_lesson_shows_the_output_that_the_readme_shows(lesson):
     """Both are pasted from a run: they must be pasted from the same one."""
     shown = lesson.__doc__[lesson.__doc__.index('$ '):].split('\n\n')[0].strip()

@@ -1,0 +1,168 @@
+"""A cluster on this machine: started, watched and stopped, nothing of it left behind."""
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from tqdm import tqdm
+
+from digits import cluster, input_data, records
+from digits.errors import UserError
+
+LINGER = 15  # seconds that a process has to end by itself when all is done or stopped
+
+
+def run(args, argv=None) -> float:
+    """Start a parameter server and args.local workers; returns the chief's test accuracy.
+
+    Raises UserError (status 1) when one of them fails, SystemExit (128 + the signal's number) after
+    Ctrl-C or SIGTERM, when the chief has saved; in every case all of them have ended.
+    """
+    input_data.load(args)  # once, before all of them download it
+    if not args.resume:
+        args.run_dir = str(records.new_folder(args))
+    cluster.warn(args)
+    ports = free_ports(args.local + 1)
+    addresses = [f'127.0.0.1:{port}' for port in ports]
+    place = ['--ps-hosts', addresses[0], '--worker-hosts', ','.join(addresses[1:]),
+             '--run-dir', args.run_dir]
+    script = str(records.HOME / f'{args.script}.py')
+    given = _without_local(sys.argv[1:] if argv is None else argv)
+    with Family(quiet=args.quiet) as family:
+        for job, index in [('ps', 0), *(('worker', index) for index in range(args.local))]:
+            family.start(f'{job} {index}', [script, *given, *place, '--job-name', job,
+                                            '--task-index', str(index)])
+        family.wait()
+    return records.read(args.run_dir)['test_accuracy']
+
+
+def free_ports(count: int) -> list:
+    """So many different ports on which nobody listens now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(('127.0.0.1', 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _without_local(argv):
+    """The flags for the children: --local and --resume are not theirs, --run-dir is given anew."""
+    kept, words = [], iter(map(str, argv))
+    for word in words:
+        if word in ('--local', '--run-dir'):
+            next(words)
+        elif word != '--resume' and not word.startswith(('--local=', '--run-dir=')):
+            kept.append(word)
+    return kept
+
+
+class Family:
+    """Processes that end together."""
+
+    def __init__(self, quiet):
+        self._children, self._lines, self._signal = {}, queue.Queue(), None
+        self._bar = tqdm(unit=' steps', leave=False, disable=quiet or None)
+        self._losses = {}
+
+    def __enter__(self):
+        self._handlers = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handlers[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def _on_signal(self, number, frame):
+        if self._signal:  # a second Ctrl-C waits for nobody
+            self._kill()
+        self._signal = number
+
+    def start(self, name, command):
+        """Start a Python script; `name` is what it is called in messages."""
+        child = subprocess.Popen(
+            [sys.executable, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, encoding='utf-8', errors='replace',
+            env={**os.environ, cluster.CHILD: '1', 'TF_CONFIG': '', 'PYTHONIOENCODING': 'utf-8'},
+            start_new_session=os.name != 'nt')  # the terminal's Ctrl-C is for the parent alone
+        self._children[name] = child
+        for stream in (child.stdout, child.stderr):
+            threading.Thread(target=self._read, args=(name, stream, stream is child.stdout),
+                             daemon=True).start()
+
+    def _read(self, name, stream, results):
+        for line in stream:
+            self._lines.put((name, line.rstrip('\n'), results))
+
+    def wait(self):
+        """Until all workers have ended well, showing what they say."""
+        while any(name != 'ps 0' and child.poll() is None
+                  for name, child in self._children.items()):
+            self._show(0.1)
+            for name, child in self._children.items():
+                if child.poll():
+                    self._drain()
+                    raise UserError(f'{name} has failed with status {child.returncode}: stopped '
+                                    'the others; --resume goes on', 1)
+            if self._signal:
+                self._stop_chief()
+                raise SystemExit(128 + self._signal)
+        self._drain()
+
+    def _stop_chief(self):
+        """Let the chief save: the others stay until it has, since its step needs theirs."""
+        chief = self._children['worker 0']
+        chief.terminate()
+        deadline = time.monotonic() + LINGER
+        while chief.poll() is None and time.monotonic() < deadline:
+            self._show(0.1)
+        self._drain()
+
+    def _drain(self):
+        """Show what has been said and not yet been shown."""
+        time.sleep(0.2)  # the readers are threads
+        while not self._lines.empty():
+            self._show(0)
+
+    def _show(self, seconds):
+        try:
+            name, line, results = self._lines.get(timeout=seconds or None) if seconds else (
+                self._lines.get_nowait())
+        except queue.Empty:
+            return
+        if line.startswith(cluster.MARK):
+            index, step, steps, loss = json.loads(line[1:])
+            self._losses[index] = loss
+            self._bar.total, self._bar.n = steps, max(step, self._bar.n)
+            mean = sum(self._losses.values()) / len(self._losses)
+            self._bar.set_postfix_str(f'loss {mean:.4f}, {len(self._losses)} workers',
+                                      refresh=False)
+            self._bar.update(0)
+        elif results:
+            tqdm.write(line)
+        else:
+            tqdm.write(line if name == 'worker 0' else f'{name}: {line}', file=sys.stderr)
+
+    def _kill(self):
+        for child in self._children.values():
+            if child.poll() is None:
+                child.kill()
+
+    def __exit__(self, kind, error, trace):
+        self._bar.close()
+        try:
+            if kind is None:  # the parameter server ends by itself
+                self._children['ps 0'].wait(LINGER)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self._kill()
+            for child in self._children.values():
+                child.wait()
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
