@@ -54,7 +54,8 @@ def written(random, digit):
     ways = strokes.SKELETONS[digit]
     weights = np.array([way.weight for way in ways], float)
     skeleton = strokes.compile_way(ways[random.choice(len(ways), p=weights / weights.sum())])
-    points = strokes.bend(random, strokes.write(random, skeleton, 1), strokes.STYLES[digit])
+    style = strokes.STYLES[digit]
+    points = strokes.bend(random, strokes.write(random, skeleton, 1, style), style)
     path = strokes.lay_path(random, skeleton, points)[0][0]
     path = (path - (path.min(0) + path.max(0)) / 2) / np.ptp(path, axis=0).max()
     stroke = skeleton.stroke[skeleton.position.argmax(axis=1)]

@@ -9,6 +9,7 @@ import numpy as np
 from digits import strokes
 
 LABEL = 10  # of what is no digit: tf.one_hot(10, 10) is ten zeros
+STYLE = strokes.Style(width=1.15, slant=0.08, pen=1.15)  # of scribbles and letters; no digit's
 # As digits/strokes.py writes digits; no B, C, D, O, S, U, Z, which are written like some digit.
 LETTERS = {
     'A': '4,100 32,0 | 60,100 / 14,62 50,62', 'E': '50,2 6,2 | 6,98 | 52,98 / 6,50 44,50',
@@ -58,13 +59,13 @@ def _scribbles(random, count):
             first, second, third = (f'{x},{y}' for x, y in zip(*points))
             lines.append(f'{first} {second} {random.choice(["", "| "])}{third}')
         way = strokes.Way('scribble', 1, ' / '.join(lines))
-        images.append(strokes.draw_way(random, 0, way, min(8, count - start)))
+        images.append(strokes.draw_way(random, None, way, min(8, count - start), STYLE))
     return np.concatenate(images or [np.empty([0, 28, 28], np.uint8)])
 
 
 def _letters(random, count):
     """Images uint8 [count, 28, 28] of LETTERS, each as often as the others (to within one)."""
     images = [strokes.draw_way(random, 0, strokes.Way(letter, 1, points),
-                               len(range(place, count, len(LETTERS))))
+                               len(range(place, count, len(LETTERS))), STYLE)
               for place, (letter, points) in enumerate(LETTERS.items()) if place < count]
     return np.concatenate(images or [np.empty([0, 28, 28], np.uint8)])

@@ -53,7 +53,7 @@ EXAGGERATION = 1.25     # the mix goes this far from the mean of the examples: o
 MISS = 0.030            # sd of a point's displacement, for a hand of average care
 MISS_AT_ENDS = 1.6      # the same at both ends of a stroke, as a multiple
 MISS_OF_STROKE = 0.03   # sd of the displacement of a whole stroke
-PROPORTIONS = 0.3       # sd of taper, of the shift of the waist, and of bow, see bend()
+PROPORTIONS = 0.3       # sd of taper, of the shift of the waist, and of bow, about Style's
 WAVE = 0.05             # sd of the amplitude of one slow wave through the plane
 WAVE_NUMBER = 4.4       # sd of that wave's number in x and in y, in radians per height
 SLANT = 0.14, 0.24      # mean and sd: how far right the top leans, per height
@@ -71,25 +71,33 @@ BLUR_LEAST = 0.5            # the same in pixels, or the blots would show one by
 
 
 class Style(NamedTuple):
-    """How the hand differs from digit to digit."""
+    """How the hand differs from digit to digit; what bend() does to the skeletons of one.
+
+    Chosen so that a digit's images are spread as MNIST's training images of it are; what is left
+    out is as people write a letter or scribble.
+    """
 
     width: float            # factor on x: the skeletons are narrow
     slant: float            # added to the mean of SLANT
     pen: float              # factor on PEN_WIDTH's median: digits with much ink are written finer
-    freedom: float = 1.0    # factor on the sd of rotation, slant and pen: a 1 is read at any angle
+    taper: float = 0.0      # means of what PROPORTIONS spreads: how much wider the foot is,
+    waist: float = 0.0      # how much lower the middle,
+    bow: float = 0.0        # and how much further left than the ends
+    wobble: float = 1.0     # factor on MISS, MISS_OF_STROKE, WAVE and PROPORTIONS
 
 
 STYLES = (
-    Style(1.15, 0.08, 1.15),            # 0
-    Style(1.15, 0.09, 1.13, 1.3),       # 1
-    Style(1.20, 0.02, 1.06),            # 2
-    Style(1.12, -0.04, 1.00),           # 3
-    Style(1.10, 0.09, 0.94),            # 4
-    Style(1.22, 0.06, 0.95),            # 5
-    Style(1.17, -0.06, 0.98),           # 6
-    Style(1.18, -0.10, 1.05),           # 7
-    Style(1.18, 0.00, 0.90),            # 8
-    Style(1.10, 0.00, 0.92),            # 9
+    # width, slant, pen, taper, waist, bow, wobble
+    Style(1.15, 0.13, 1.17, 0.20, 0.15, -0.50),             # 0
+    Style(0.75, 0.14, 1.18, 0.40, -0.45, -0.10, 0.60),      # 1
+    Style(1.28, -0.03, 1.02, 0.40, 0.15, -0.85),            # 2
+    Style(1.28, -0.04, 0.98, 0.20, 0.00, 0.65),             # 3
+    Style(1.02, 0.07, 0.94, -0.10, 0.00, 0.47),             # 4
+    Style(1.42, 0.03, 0.95, -0.20, 0.30, 0.30),             # 5
+    Style(1.13, -0.03, 0.98, 0.00, 0.07, -0.45),            # 6
+    Style(1.22, -0.07, 1.07, 0.10, 0.07, -0.55),            # 7
+    Style(1.10, 0.00, 0.94, -0.40, 0.15, 0.30),             # 8
+    Style(1.02, 0.05, 0.90, -0.10, 0.07, 0.00),             # 9
 )
 
 
@@ -125,20 +133,20 @@ SKELETONS = {
         """),
     ],
     1: [
-        Way('bar', 12, """
+        Way('bar', 14, """
             30,0 30,33 30,66 30,100
             28,0 31,33 32,66 30,100
             32,0 30,33 29,66 31,100
             30,0 27,33 31,66 35,100
         """),
-        Way('flag', 4, """
+        Way('flag', 3, """
             22,16 32,4 | 32,35 28,68 24,100
             4,30 32,2 | 30,35 28,68 26,100
             14,18 28,2 | 30,35 30,68 30,100
             8,26 34,0 | 33,35 32,68 32,100
             20,8 30,2 | 30,35 30,68 29,100
         """),
-        Way('flag and base', 1.6, """
+        Way('flag and base', 1.5, """
             2,30 34,2 | 32,50 30,97 / -8,98 30,97 72,95
             12,20 32,2 | 32,50 32,97 / 6,98 32,97 60,96
             20,12 34,2 | 33,50 32,97 / 12,97 34,98 56,97
@@ -196,33 +204,35 @@ SKELETONS = {
             4,12 28,2 52,12 50,32 34,44 24,46 | 50,50 62,70 48,92 22,98 2,92
             10,8 30,3 46,14 42,32 30,44 16,50 | 36,52 46,66 40,86 20,96 0,90
             2,18 24,4 44,10 44,28 36,40 26,44 | 44,54 50,72 42,90 22,98 6,84
+            4,10 26,2 48,14 44,30 30,42 14,48 | 34,48 54,62 52,86 26,98 -4,88
+            2,16 24,2 46,10 44,28 28,42 12,46 | 36,46 58,60 54,86 24,99 -10,84
         """),
-        Way('round waist', 3, """
+        Way('round waist', 2, """
             6,14 26,3 46,12 46,28 36,42 26,47 28,50 48,58 52,76 40,94 18,97 2,86
             2,10 28,2 50,12 48,30 34,42 22,44 24,50 46,56 56,74 44,92 20,98 0,94
         """),
-        Way('loop at the waist', 1.5, """
+        Way('loop at the waist', 2.5, """
             4,12 26,2 46,12 42,32 26,46 16,46 22,38 40,48 54,68 46,90 24,98 2,90
             4,16 28,4 52,14 46,34 32,48 20,50 22,42 42,48 50,66 40,90 20,98 4,92
         """),
-        Way('flat top', 2, """
+        Way('flat top', 1, """
             0,6 30,4 60,2 | 46,24 30,40 | 40,44 48,62 44,82 30,94 10,98
             6,6 28,5 54,3 | 40,22 24,42 | 46,44 58,66 48,90 26,98 4,90
             2,8 26,6 48,8 | 38,24 26,38 | 46,46 52,68 42,90 22,97 0,88
         """),
     ],
     4: [
-        Way('open', 8, """
+        Way('open', 9, """
             8,6 6,24 4,42 8,52 | 24,54 44,52 58,48 / 56,2 52,34 48,68 46,98
             14,4 8,26 2,50 4,58 | 26,58 50,54 66,50 / 52,8 50,36 48,70 46,100
             4,4 6,22 8,38 14,46 | 26,48 40,46 52,40 / 54,0 52,34 50,66 48,98
             18,6 12,22 4,40 4,52 | 20,58 46,56 74,52 / 52,20 50,44 44,72 42,98
         """),
-        Way('closed', 4, """
+        Way('closed', 3, """
             44,2 30,22 14,44 2,62 | 26,63 48,62 72,60 / 46,4 46,34 45,68 44,98
             50,4 34,24 16,42 4,56 | 30,58 52,56 76,54 / 50,6 48,36 46,68 44,100
         """),
-        Way('open, one stroke', 2.5, """
+        Way('open, one stroke', 1.5, """
             10,6 6,24 6,42 14,50 30,48 48,34 56,8 | 54,30 50,64 48,98
             6,10 4,28 8,44 22,48 38,42 50,28 56,6 | 54,32 52,66 48,98
             12,2 4,22 2,44 16,54 34,52 48,44 54,10 | 52,36 46,70 44,98
@@ -270,6 +280,8 @@ SKELETONS = {
             30,2 16,26 6,54 6,80 22,97 42,90 48,74 40,64 22,72 12,88
             44,4 20,20 6,46 4,74 18,96 42,96 52,76 42,64 24,68 14,84
             26,0 20,26 12,54 10,80 24,97 38,90 42,78 34,70 22,76 14,90
+            60,0 40,24 20,48 8,74 20,96 46,94 58,76 44,64 24,70 12,86
+            48,0 32,24 16,50 10,76 24,96 52,92 62,74 48,62 26,68 12,84
         """),
     ],
     7: [
@@ -305,6 +317,7 @@ SKELETONS = {
         Way('crossed', 3, """
             2,10 24,8 56,6 | 46,30 32,64 24,98 / 14,52 36,50 62,48
             4,14 26,6 58,8 | 48,34 36,66 30,100 / 18,56 38,54 60,50
+            -4,14 24,9 58,4 | 46,30 32,64 24,98 / 2,56 36,50 76,44
         """),
     ],
     8: [
@@ -467,23 +480,24 @@ def natural_spline(knots, at):
             ((a ** 3 - a) * curvature[i] + (b ** 3 - b) * curvature[i + 1]) * gap ** 2 / 6)
 
 
-def write(rng, skeleton, n):
+def write(rng, skeleton, n, style):
     """Points [n, K, 2] in heights: the skeleton's examples mixed, and missed a little."""
     e = len(skeleton.examples)
     mix = rng.dirichlet([BLEND / e] * e, n)
     mix = 1 / e + EXAGGERATION * (mix - 1 / e)
     points = np.einsum('ne,ekd->nkd', mix, skeleton.examples)
-    carelessness = MISS * rng.gamma(3, 1 / 3, (n, 1, 1))
+    carelessness = MISS * style.wobble * rng.gamma(3, 1 / 3, (n, 1, 1))
     carelessness = carelessness * np.where(skeleton.is_end, MISS_AT_ENDS, 1)[:, None]
     points += carelessness * rng.normal(size=points.shape)
-    shift = rng.normal(0, MISS_OF_STROKE, (n, skeleton.stroke[-1] + 1, 2))
+    shift = rng.normal(0, MISS_OF_STROKE * style.wobble, (n, skeleton.stroke[-1] + 1, 2))
     return points + shift[:, skeleton.stroke]
 
 
 def bend(rng, points, style):
     """Points [n, K, 2] as another hand would write them; centred at the origin, y still down."""
     n = len(points)
-    taper, waist, bow = rng.normal(0, PROPORTIONS, (3, n, 1))
+    usual = np.array([style.taper, style.waist, style.bow])[:, None, None]
+    taper, waist, bow = usual + rng.normal(0, PROPORTIONS * style.wobble, (3, n, 1))
     x, y = points[:, :, 0] - 0.3, points[:, :, 1] - 0.5     # the middle of the skeleton
     points = np.stack([style.width * x * (1 + taper * y) + 0.25 * bow * (y ** 2 - 0.25),
                        y + waist * (0.25 - y ** 2)], axis=2)
@@ -491,11 +505,11 @@ def bend(rng, points, style):
 
     wave = rng.normal(0, WAVE_NUMBER, (n, 2, 2))
     phase = rng.uniform(0, 2 * np.pi, (n, 1, 2))
-    amplitude = rng.normal(0, WAVE, (n, 1, 2))
+    amplitude = rng.normal(0, WAVE * style.wobble, (n, 1, 2))
     points += amplitude * np.sin(np.einsum('nkd,nde->nke', points, wave) + phase)
 
-    slant = style.slant + rng.normal(SLANT[0], SLANT[1] * style.freedom, n)
-    turn = rng.normal(0, ROTATION * style.freedom, n)
+    slant = style.slant + rng.normal(SLANT[0], SLANT[1], n)
+    turn = rng.normal(0, ROTATION, n)
     width = rng.normal(0, WIDTH, n)
     affine = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn) - slant, np.cos(turn)]])
     affine *= np.exp([width, -0.3 * width])[:, None]
@@ -524,7 +538,7 @@ class Pen(NamedTuple):
 
 def choose_pen(rng, n, style):
     """n random Pens for a digit of that style."""
-    width = PEN_WIDTH[0] * style.pen * np.exp(rng.normal(0, PEN_WIDTH[1] * style.freedom, n))
+    width = PEN_WIDTH[0] * style.pen * np.exp(rng.normal(0, PEN_WIDTH[1], n))
     softness = rng.uniform(*SOFTNESS, size=n)
     roughness = rng.uniform(0, ROUGHNESS, (n, 1, 1)).astype(np.float32)
     grain = paper()
@@ -643,10 +657,11 @@ def centre(images):
     return images[np.arange(len(images))[:, None, None], y[:, :, None], x[:, None, :]]
 
 
-def draw_way(rng, digit, way, n):
-    """n images uint8 [n, 28, 28] of a digit written in one way."""
-    style, skeleton = STYLES[digit], compile_way(way)
-    path, ink = lay_path(rng, skeleton, bend(rng, write(rng, skeleton, n), style))
+def draw_way(rng, digit, way, n, style=None):
+    """n images uint8 [n, 28, 28] of a digit written in one way; in its own style, or in `style`."""
+    style, skeleton = style or STYLES[digit], compile_way(way)
+    points = bend(rng, write(rng, skeleton, n, style), style)
+    path, ink = lay_path(rng, skeleton, points)
     images = frame(path, ink, choose_pen(rng, n, style))
     return centre(np.rint(images * 255).astype(np.uint8))
 

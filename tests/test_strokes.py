@@ -64,7 +64,7 @@ def test_never_changes_unnoticed():
     """
     images, labels = strokes.make(200)
     digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
-    assert digest == 'b7f6e2a1fe14fe94d6625637217cc4775b2d305d306604673432adf33a10a6a3'
+    assert digest == 'fa530755f431552e501268b3115a2c03612851dabdfe78d36e79ded774ce13ed'
 
 
 def test_seeds():
@@ -214,6 +214,45 @@ def test_the_way_in_the_docstring_reads_as_a_seven(data):
     way = Way(line.group(1), float(line.group(2)), line.group(3))
     sevens = strokes.draw_way(np.random.RandomState(0), 7, way, 100)
     assert (nearest_neighbours(data[0], data[1], sevens) == 7).mean() > 0.8      # 0.92 when written
+
+
+# The hand.
+
+def a_bar():
+    return strokes.compile_way(Way('bar', 1, '30,0 30,25 30,50 30,75 30,100'))
+
+
+def test_a_hand_without_wobble_misses_no_point():
+    bar, rng = a_bar(), np.random.RandomState(0)
+    steady = strokes.write(rng, bar, 50, strokes.Style(1, 0, 1, wobble=0))
+    np.testing.assert_allclose(steady, np.repeat(bar.examples, 50, axis=0), atol=1e-12)
+    half, whole = (strokes.write(rng, bar, 4000, strokes.Style(1, 0, 1, wobble=wobble)).std()
+                   for wobble in (0.5, 1))     # the bar's own height is in both
+    height = bar.examples.std()
+    assert half ** 2 - height ** 2 == pytest.approx((whole ** 2 - height ** 2) / 4, rel=0.15)
+
+
+def test_a_style_says_where_the_middle_and_the_foot_are():
+    """Upright on average: a bar's middle moves down by waist and left by bow, its foot widens."""
+    def bent(example, **usual):
+        way = strokes.compile_way(Way('bent', 1, example))
+        style = strokes.Style(1, -strokes.SLANT[0], 1, wobble=0, **usual)
+        points = np.repeat(way.examples, 6000, axis=0)
+        return strokes.bend(np.random.RandomState(0), points, style).mean(axis=0)
+
+    bar = '30,0 30,25 30,50 30,75 30,100'
+    plain, low, left = bent(bar), bent(bar, waist=0.4), bent(bar, bow=0.4)
+
+    def middle(points):     # against the ends
+        return points[2] - (points[0] + points[4]) / 2
+
+    np.testing.assert_allclose(middle(low) - middle(plain), [0, 0.1], atol=0.01)
+    np.testing.assert_allclose(middle(left) - middle(plain), [-0.025, 0], atol=0.005)
+    box = '0,0 60,0 | 60,100 | 0,100'
+    width = [abs(points[1] - points[0])[0] for points in (bent(box), bent(box, taper=0.5))]
+    foot = [abs(points[2] - points[3])[0] for points in (bent(box), bent(box, taper=0.5))]
+    assert width[1] / width[0] == pytest.approx(0.75, abs=0.02)
+    assert foot[1] / foot[0] == pytest.approx(1.25, abs=0.02)
 
 
 # The path.
