@@ -54,8 +54,7 @@ def written(random, digit):
     ways = strokes.SKELETONS[digit]
     weights = np.array([way.weight for way in ways], float)
     skeleton = strokes.compile_way(ways[random.choice(len(ways), p=weights / weights.sum())])
-    style = strokes.STYLES[digit]
-    points = strokes.bend(random, strokes.write(random, skeleton, 1, style), style)
+    points = strokes.bend(random, strokes.write(random, skeleton, 1), strokes.STYLES[digit])
     path = strokes.lay_path(random, skeleton, points)[0][0]
     path = (path - (path.min(0) + path.max(0)) / 2) / np.ptp(path, axis=0).max()
     stroke = skeleton.stroke[skeleton.position.argmax(axis=1)]

@@ -5,7 +5,8 @@ $ python bench/strokes.py
 Trains softmax regression on nothing but strokes and scores it on MNIST's first 10,000 training
 images, never on its test set: that is what digits/strokes.py was made on, and what to look at when
 you change it. Writes the section `strokes` of RESULTS.md, and strokes.png, 200 of the digits; with
---mnist-sheet FILE also 200 of MNIST's to lay beside them, which are not ours to hand on.
+--mnist-sheet FILE also 200 of MNIST's to lay beside them, which are not ours to hand on. With
+--run-dir RUN also what that run, of `mnist_cnn.py --dataset strokes`, reads as what.
 """
 import argparse
 import datetime
@@ -19,7 +20,7 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from digits import command_line, idx, strokes  # noqa: E402
+from digits import classifier, command_line, idx, records, strokes  # noqa: E402
 
 PROXY = 10000  # of MNIST's training images; the default validation set is the first 5,000 of them
 
@@ -53,7 +54,7 @@ def levers():
                                         **set_constants(PROPORTIONS=0)},
         'one width and slant for all digits': set_styles(width=1.15, slant=0.0),
         'one pen for all digits': set_styles(pen=1.0),
-        'one wobble for all digits': set_styles(wobble=1.0),
+        'one freedom for all digits': set_styles(freedom=1.0),
         'no point missed': set_constants(MISS=0, MISS_OF_STROKE=0),
         'no wave': set_constants(WAVE=0),
         'no spread of slant': set_constants(SLANT=(strokes.SLANT[0], 0)),
@@ -135,6 +136,7 @@ def main(argv=None):
     parser.add_argument('--data-dir', type=Path,
                         default=os.environ.get('MNIST_DATA_DIR') or HERE.parent / 'data',
                         help='with the files of MNIST')
+    parser.add_argument('--run-dir', type=Path, metavar='RUN', help='a lesson, learnt on strokes')
     parser.add_argument('--count', type=int, default=30000, help='of strokes to learn from')
     parser.add_argument('--seeds', type=int, default=2, help='data sets of a row')
     parser.add_argument('--mnist-sheet', type=Path, metavar='FILE',
@@ -161,13 +163,19 @@ def main(argv=None):
         rows.append(f'| {name} | {accuracy:.4f} | {accuracy - whole:+.4f} |')
         print(rows[-1], flush=True)
     print('\n'.join(table(counts)))
+    lines = []
+    if args.run_dir:
+        read = classifier.restore(args.run_dir)(images[..., 0])[0].argmax(axis=1)
+        lines = [f'{records.read(args.run_dir)["script"]}.py, trained on strokes: '
+                 f'{np.mean(read == labels):.4f} of them.', '', *table(confusion(read, labels)), '']
+        print('\n'.join(lines))
     turns.write('strokes', '\n'.join([
         '## strokes', '',
         f'Softmax regression, trained on {args.count:,} strokes and on nothing else, on the first '
         f"{PROXY:,} of MNIST's training images: mean of {args.seeds} data sets, and how much a row "
         'differs from all of it. A difference of 0.001 may be chance.', '',
         '| left out | right | |', '|---|---|---|', *rows, '',
-        'Of the first data set, all of it:', '', *table(counts), '',
+        'Of the first data set, all of it:', '', *table(counts), '', *lines,
         f'Python {sys.version.split()[0]}, numpy {np.__version__}; {datetime.date.today()}.', '']))
 
 

