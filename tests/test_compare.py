@@ -19,7 +19,7 @@ RECORD = {
     'dataset': 'MNIST', 'seed': 0, 'steps': 1000, 'of_steps': 1000, 'parameters': 7850,
     'precision': 'float32', 'test_accuracy': 0.9, 'training_accuracy': None,
     'seconds': {'whole': 3.0}, 'versions': {'tensorflow': '2.21.0', 'numpy': '2.4.6'},
-    'processor': 'A', 'epoch_losses': {}}
+    'processor': 'A', 'epoch_losses': {}, 'looks': []}
 ACCURACIES = [0.91, 0.925, 0.914]
 
 
