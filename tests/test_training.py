@@ -194,10 +194,10 @@ NO_NETWORK = {'http_proxy': 'http://127.0.0.1:9', 'https_proxy': 'http://127.0.0
 
 
 @pytest.mark.parametrize(('flags', 'words'), [
-    (['--batch-size', '0'], "'0' is not a whole number from 1 up"),
+    (['--batch-size', '0'], "'0' is not a whole number from 1 to 1,000,000,000"),
     (['--learning-rate', '-1'], "'-1' is not a number above 0"),
     (['--learning-rate', 'nan'], "'nan' is not a number above 0"),
-    (['--seed', '-3'], "'-3' is not a whole number from 0"),
+    (['--seed', '-3'], "'-3' is not a whole number from 0 to 2,147,483,646"),
     (['--device', 'tpu'], "'tpu' is none of auto, cpu, gpu"),
     (['--steps', '5', '--epochs', '1'], 'not allowed with argument'),
 ])
