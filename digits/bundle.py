@@ -6,6 +6,7 @@ arrays there must be and how large, reads nothing else, and answers with a Damag
     MODEL.index                 a LevelDB table: name of a variable -> where its bytes are
     MODEL.data-00000-of-00001   the bytes, little-endian, one variable behind the other
 """
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -211,19 +212,24 @@ def crc32c(data: bytes) -> int:
     for column in np.ascontiguousarray(words.T):
         registers ^= column
         registers = LOW[registers & 0xffff] ^ HIGH[registers >> 16]
-    # What so many bytes of zero behind it make of each bit of the register: 1, 2, 4, ... a lane's.
-    bits = np.uint32(1) << np.arange(32, dtype=np.uint32)
-    behind = BYTE[bits & 255] ^ bits >> 8
-    for _ in range(lane.bit_length() - 1):
-        behind = _applied(behind, behind)
     while len(registers) > 1:
-        registers = _applied(behind, registers[::2]) ^ registers[1::2]
-        behind = _applied(behind, behind)
+        registers = _applied(_zeros_behind(lane), registers[::2]) ^ registers[1::2]
+        lane *= 2
     return int(registers[0]) ^ 0xffffffff
 
 
+@functools.lru_cache(maxsize=None)
+def _zeros_behind(count):
+    """What so many bytes of zero (a power of 2) behind it make of each bit of the register."""
+    if count == 1:
+        bits = np.uint32(1) << np.arange(32, dtype=np.uint32)
+        return BYTE[bits & 255] ^ bits >> 8
+    half = _zeros_behind(count // 2)
+    return _applied(half, half)
+
+
 def _applied(behind, registers):
-    """The registers after what `behind` knows of each single bit."""
+    """The registers after what `behind` knows of each of their bits."""
     result = np.zeros_like(registers)
     for bit in range(32):
         result ^= (registers >> np.uint32(bit) & 1) * behind[bit]
