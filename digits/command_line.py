@@ -137,11 +137,11 @@ def parse(parser: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
         raise UserError(f'{folder} is a run of {record["script"]}.py')
     if record['status'] == 'finished':
         raise UserError(f'{folder} is finished: there is nothing to resume')
-    for name, value in given.items():
-        if name not in MAY_DIFFER and record['flags'].get(name) != value:
-            raise UserError(f'--{name.replace("_", "-")} {value}: the run to resume has '
-                            f'{record["flags"].get(name)}; leave the flag out')
     kept = _kept(parser, folder, record['flags'])
+    for name, value in given.items():
+        if name not in MAY_DIFFER and kept.get(name) != value:
+            raise UserError(f'--{name.replace("_", "-")} {value}: the run to resume has '
+                            f'{kept.get(name)}; leave the flag out')
     vars(args).update(kept, run_dir=str(folder))
     if record['dataset'] == 'strokes':  # 'auto' might find MNIST by now
         args.dataset = 'strokes'

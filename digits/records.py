@@ -96,7 +96,7 @@ def read(folder) -> dict:
     if not isinstance(record, dict):
         record = {}
     for name, kinds in FIELDS.items():
-        if not _is(record.get(name), kinds):
+        if name not in record or not _is(record[name], kinds):
             raise UserError(f'{path}: not the record of a run ({name} is missing or wrong)')
     return record
 
@@ -106,7 +106,7 @@ def _is(value, kinds):
     """
     if isinstance(kinds, dict):
         return isinstance(value, dict) and all(
-            _is(value.get(name), inner) for name, inner in kinds.items())
+            name in value and _is(value[name], inner) for name, inner in kinds.items())
     if isinstance(kinds, list):  # a dictionary with values of these types
         return isinstance(value, dict) and all(_is(inner, tuple(kinds)) for inner in value.values())
     kinds = kinds if isinstance(kinds, tuple) else (kinds,)
@@ -115,7 +115,12 @@ def _is(value, kinds):
 
 
 def _is_a(value, kind):
-    """isinstance, but True is no number, and neither are infinities; 1 is also a float."""
+    """isinstance, but True is no number, neither are infinities, and 1 is also a float.
+
+    Text is printable and short: a terminal may show it.
+    """
+    if isinstance(value, str) and not (value.isprintable() and len(value) <= 1000):
+        return False
     if kind is not bool and isinstance(value, bool):
         return False
     if isinstance(value, float) and not math.isfinite(value):
