@@ -136,7 +136,8 @@ def parse(parser: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
     if record['script'] != args.script:
         raise UserError(f'{folder} is a run of {record["script"]}.py')
     if record['status'] == 'finished':
-        raise UserError(f'{folder} is finished: there is nothing to resume')
+        raise UserError(f'{folder} is finished (test accuracy {record["test_accuracy"]}): there is '
+                        'nothing to resume')
     kept = _kept(parser, folder, record['flags'])
     for name, value in given.items():
         if name not in MAY_DIFFER and kept.get(name) != value:

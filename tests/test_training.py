@@ -84,11 +84,11 @@ def test_output_record_and_repetition(script, name, tmp_path):
     assert other.stdout != first.stdout
 
 
-def start(name, small_dir, *flags):
+def start(name, small_dir, *flags, environment=None):
     return subprocess.Popen(
         [sys.executable, str(HOME / name), *map(str, flags)], stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, 'MNIST_DATA_DIR': str(small_dir)})
+        env={**os.environ, 'MNIST_DATA_DIR': str(small_dir), **(environment or {})})
 
 
 def wait_for_checkpoint(folder, process):
@@ -255,7 +255,7 @@ def test_resume_refuses_what_contradicts_the_run(small_dir, tmp_path):
 
     folder = tmp_path / 'run'
     mnist_softmax.main(['--data-dir', str(small_dir), '--run-dir', str(folder), '--steps', '20'])
-    refused(mnist_softmax, 'is finished')
+    refused(mnist_softmax, r'is finished \(test accuracy 0\.\d+\): there')
     record = records.read(folder)
     records.write(folder, {**record, 'status': 'interrupted'})
     refused(mnist_softmax, '--seed 7: the run to resume has 0', '--seed', '7')
