@@ -48,9 +48,9 @@ class _Checkpoints:
         try:
             step, arrays = self._read(files[0])
         except UserError as error:
-            other = f', or delete {files[0].name}{self._all} to use {files[1].name}'
-            raise UserError(f'{error}; name another run with --run-dir'
-                            f'{other if files[1:] else ""}') from error
+            older = ''.join(f', or delete {files[0].name}{self._all} to use {file.name}'
+                            for file in files[1:2])
+            raise UserError(f'{error}; name another run with --run-dir{older}') from error
         self._put(arrays)
         return step
 
@@ -236,8 +236,8 @@ class ArrayCheckpoints(_Checkpoints):
 
 NPZ = 'weights.npz', 'weights.previous.npz'
 # What Python's readers of .npz raise, most of it from zipfile.
-UNREADABLE = (bundle.Damaged, OSError, ValueError, KeyError, EOFError, RuntimeError, TypeError,
-              SyntaxError, MemoryError, OverflowError, struct.error, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (bundle.Damaged, OSError, ValueError, KeyError, EOFError, RuntimeError, OverflowError,
+              struct.error, zipfile.BadZipFile, zlib.error)
 
 
 def _npz_files(folder):
@@ -256,13 +256,17 @@ def _npz_arrays(path, wanted):
 
 
 def _npz_array(archive, name, dtype, shape, size):
+    """One array of an .npz file, if it has just this type, shape and size in bytes."""
     if f'{name}.npy' not in archive.namelist():
         raise bundle.Foreign(f'holds no {name}')
     if archive.getinfo(f'{name}.npy').file_size > size + 1000:  # its numbers, and a header
         raise bundle.Foreign(f'its {name} is not {dtype} {list(shape)}')
     with archive.open(f'{name}.npy') as file:
-        np.lib.format.read_magic(file)
-        if np.lib.format.read_array_header_1_0(file) != (shape, False, dtype):
+        start = file.read(10)  # the format's name and version, and the length of the header
+        header = file.read(int.from_bytes(start[8:], 'little')).decode('latin-1').strip()
+        # NumPy's reader would parse this as Python; we know what it must be.
+        if start[:8] != b'\x93NUMPY\1\0' or header != (
+                f"{{'descr': {dtype.str!r}, 'fortran_order': False, 'shape': {shape}, }}"):
             raise bundle.Foreign(f'its {name} is not {dtype} {list(shape)}')
         data = file.read(size + 1)  # to the end, where the checksum is compared
     array = np.frombuffer(data, dtype).reshape(shape)

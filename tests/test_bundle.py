@@ -1,11 +1,14 @@
 """digits.bundle against TensorFlow's own reader, and against thousands of damaged checkpoints."""
+import io
 import random
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
 
-from digits import bundle
+from digits import bundle, checkpoints
+from digits.errors import UserError
 from digits.tensorflow_v1 import tf
 
 SHAPES = {'conv1/W': [5, 5, 1, 32], 'conv1/W/Adam': [5, 5, 1, 32], 'conv1/b': [32],
@@ -151,3 +154,53 @@ def test_mutants_are_refused_or_read_the_same(written, tmp_path, kind, mutants):
         assert counts['refused'] > 0.5 * mutants
     else:
         assert counts['other'] == 0 and counts['refused'] > 0.8 * mutants
+
+
+# weights.npz
+
+def npz_bytes(folder, **arrays):
+    np.savez(str(folder / 'made.npz'), **arrays)
+    return (folder / 'made.npz').read_bytes()
+
+
+@pytest.mark.parametrize('mutants', [500, pytest.param(5000, marks=pytest.mark.slow)])
+def test_mutants_of_weights_are_refused_or_read_the_same(tmp_path, mutants):
+    rng, W, b = random.Random(0), np.ones([784, 10], np.float32), np.full(10, 7, np.float32)
+    whole = npz_bytes(tmp_path, step=np.int64(5), W=W, b=b)
+    counts = {'same': 0, 'refused': 0}
+    for _ in range(mutants):
+        (tmp_path / 'weights.npz').write_bytes(damaged(whole, rng))
+        arrays = {'W': np.zeros_like(W), 'b': np.zeros_like(b)}
+        try:
+            assert checkpoints.ArrayCheckpoints(tmp_path, arrays).restore() == 5
+            assert (arrays['W'] == 1).all() and (arrays['b'] == 7).all()
+            counts['same'] += 1
+        except UserError as error:
+            assert str(error).startswith(str(tmp_path)) and not arrays['W'].any()
+            counts['refused'] += 1
+    print(f'weights.npz: {counts}')
+    assert counts['refused'] > 0.7 * mutants
+
+
+@pytest.mark.parametrize('header', [
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (784, 1000000000000)}",
+    "{'descr': '|O', 'fortran_order': False, 'shape': (784, 10)}",
+    "{'descr': '<f4', 'fortran_order': True, 'shape': (784, 10)}",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (784, " + '(' * 700 + ')}',
+    "__import__('os').system('false')", '', '\0' * 50])
+@pytest.mark.parametrize('compression', [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_headers_of_weights_that_lie_are_refused(tmp_path, header, compression):
+    numbers = bytes(4 * 7840)
+    npy = b'\x93NUMPY\1\0' + len(header).to_bytes(2, 'little') + header.encode() + numbers
+    with zipfile.ZipFile(str(tmp_path / 'weights.npz'), 'w', compression) as archive:
+        archive.writestr('step.npy', npz_member(np.int64(5)))
+        archive.writestr('W.npy', npy)
+    arrays = {'W': np.zeros([784, 10], np.float32)}
+    with pytest.raises(UserError, match='damaged|of another script'):
+        checkpoints.ArrayCheckpoints(tmp_path, arrays).restore()
+
+
+def npz_member(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
