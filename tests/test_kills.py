@@ -19,19 +19,21 @@ KILLS = {'mnist_softmax.py': 20, 'mnist_cnn.py': 20, 'mnist_numpy_sigmoid.py': 4
 UNFINISHED = ('.tempstate', '.unfinished')
 
 
-def writing(folder):
-    """Whether a checkpoint or run.json is being written at this moment."""
+def writing(folder, since):
+    """Whether a checkpoint or run.json is being written; files from before `since` are leftovers.
+    """
     try:
-        return any(part in name for name in os.listdir(str(folder)) for part in UNFINISHED)
+        return any(part in entry.name and entry.stat().st_mtime >= since
+                   for entry in os.scandir(str(folder)) for part in UNFINISHED)
     except OSError:
         return False
 
 
 def wait_to_kill(process, folder, seconds, in_a_write):
     """Return after so many seconds; or, if asked, when something is being written after them."""
-    end = time.monotonic() + seconds
+    since = time.time()
     while process.poll() is None:
-        if time.monotonic() > end and (not in_a_write or writing(folder)):
+        if time.time() > since + seconds and (not in_a_write or writing(folder, since)):
             return
         time.sleep(0.0005)
 
@@ -51,23 +53,24 @@ def test_killed_at_random_times_and_resumed_it_ends_with_the_same_bits(
     rng, kills, writes, folders = random.Random(0), 0, 0, [tmp_path / 'killed-0']
     while kills < KILLS[name]:
         folder = folders[-1]
+        since = time.time()
         process = start(name, small_dir, *flags_for(name, folder), '--run-dir', folder)
         wait_to_kill(process, folder, rng.uniform(0.2, 0.9) * length, in_a_write=kills % 2)
         if process.poll() is None:
             process.send_signal(signal.SIGSTOP)  # to see what it was doing
-            writes += writing(folder)
+            writes += writing(folder, since)
             process.kill()
             kills += 1
         said = process.communicate()[1]
         assert process.returncode in (0, -signal.SIGKILL), said
         if finished(folder):  # it has come to its end before it was to be killed: on with another
-            folders.append(tmp_path / f'killed-{kills}')
+            folders.append(tmp_path / f'killed-{len(folders)}')
     last = start(name, small_dir, *flags_for(name, folders[-1]), '--run-dir', folders[-1])
     resumed, said = last.communicate(timeout=600)
     assert last.returncode == 0, said
     assert resumed.splitlines()[-1] == output.splitlines()[-1]
     for folder in folders:
-        assert finished(folder) and not writing(folder)
+        assert finished(folder) and not any(folder.glob('*.tempstate*'))
         assert_same_weights(folder, tmp_path / 'straight')
         accuracies = [records.read(run)['test_accuracy'] for run in (folder, tmp_path / 'straight')]
         assert accuracies[0] == accuracies[1]
