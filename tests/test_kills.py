@@ -1,6 +1,7 @@
 """Runs that are killed again and again end as if nothing had been; the same seed, the same bits."""
 import os
 import random
+import shutil
 import signal
 import time
 
@@ -50,9 +51,8 @@ def test_killed_at_random_times_and_resumed_it_ends_with_the_same_bits(
     assert straight.returncode == 0
     length = time.monotonic() - began
 
-    rng, kills, writes, folders = random.Random(0), 0, 0, [tmp_path / 'killed-0']
+    rng, kills, writes, runs, folder = random.Random(0), 0, 0, 1, tmp_path / 'killed'
     while kills < KILLS[name]:
-        folder = folders[-1]
         since = time.time()
         process = start(name, small_dir, *flags_for(name, folder), '--run-dir', folder)
         wait_to_kill(process, folder, rng.uniform(0.2, 0.9) * length, in_a_write=kills % 2)
@@ -64,17 +64,22 @@ def test_killed_at_random_times_and_resumed_it_ends_with_the_same_bits(
         said = process.communicate()[1]
         assert process.returncode in (0, -signal.SIGKILL), said
         if finished(folder):  # it has come to its end before it was to be killed: on with another
-            folders.append(tmp_path / f'killed-{len(folders)}')
-    last = start(name, small_dir, *flags_for(name, folders[-1]), '--run-dir', folders[-1])
+            check(folder, tmp_path / 'straight')
+            shutil.rmtree(str(folder))
+            runs += 1
+    last = start(name, small_dir, *flags_for(name, folder), '--run-dir', folder)
     resumed, said = last.communicate(timeout=600)
     assert last.returncode == 0, said
     assert resumed.splitlines()[-1] == output.splitlines()[-1]
-    for folder in folders:
-        assert finished(folder) and not any(folder.glob('*.tempstate*'))
-        assert_same_weights(folder, tmp_path / 'straight')
-        accuracies = [records.read(run)['test_accuracy'] for run in (folder, tmp_path / 'straight')]
-        assert accuracies[0] == accuracies[1]
-    print(f'{name}: {kills} kills, {writes} of them during a write; {len(folders)} runs')
+    check(folder, tmp_path / 'straight')
+    print(f'{name}: {kills} kills, {writes} of them during a write; {runs} runs')
+
+
+def check(folder, straight):
+    """That the run in `folder` has ended as the one that nobody killed, and left nothing behind."""
+    assert finished(folder) and not any(folder.glob('*.tempstate*'))
+    assert_same_weights(folder, straight)
+    assert records.read(folder)['test_accuracy'] == records.read(straight)['test_accuracy']
 
 
 def finished(folder):
