@@ -214,6 +214,7 @@ def test_seek_goes_forward_as_from_the_start(small_dir):
 # ---- processes that agree
 
 
+@pytest.mark.slow
 @processes
 def test_two_workers_do_what_one_process_does_with_twice_the_batch(script, tmp_path):
     """50 steps without dropout; and it is a run like others, and nothing of it is left over."""
@@ -294,6 +295,7 @@ def local(small_dir, folder):
     return process
 
 
+@pytest.mark.slow
 @processes
 @pytest.mark.parametrize('blow', [
     'worker killed', pytest.param('Ctrl-C', marks=pytest.mark.slow),
