@@ -43,21 +43,37 @@ def read(prefix: Path, wanted: dict) -> dict:
     shards = _number(header, 1)
     if not 1 <= shards <= MOST_SHARDS or _number(header, 2) != 0:  # 0: little-endian
         raise Damaged('its header is wrong')
-    return {name: _array(prefix, shards, name, table.get(name.encode()), np.dtype(dtype), shape)
+    return {name: _array(prefix, shards, name, table, np.dtype(dtype), shape)
             for name, (dtype, shape) in wanted.items()}
 
 
-def _array(prefix, shards, name, entry, dtype, shape):
-    """One variable's array, if the entry of the .index and its checksum agree with it."""
+def _array(prefix, shards, name, table, dtype, shape):
+    """One variable's array, if the .index agrees with what is asked for."""
     asked = f'{name} of {dtype} {list(shape)}'
-    if entry is None:
+    if name.encode() not in table:
         raise Foreign(f'holds no {asked}')
-    fields = _fields(entry)
+    fields = _fields(table[name.encode()])
     if TYPES.get(fields.get(1)) != dtype or _shape(fields.get(2, b'')) != list(shape):
         raise Foreign(f'its {name} is not {asked[len(name) + 4:]}')
+    if 7 not in fields:
+        return _stored(prefix, shards, name, fields, dtype, shape)
+    # Cut along its first dimension, for several parameter servers: an entry for each slice, whose
+    # key begins with a zero and the name, and goes on with where the slice begins.
+    slices = [_fields(value) for key, value in sorted(table.items())
+              if key.startswith(b'\0' + name.encode() + b'\0\1')]
+    shapes = [_shape(part.get(2, b'')) for part in slices]
+    if (not shape or any(part[1:] != list(shape[1:]) or not part for part in shapes)
+            or sum(part[0] for part in shapes) != shape[0]):
+        raise Damaged(f'its .index is wrong about the slices of {name}')
+    return np.concatenate([_stored(prefix, shards, name, part, dtype, rows)
+                           for part, rows in zip(slices, shapes)])
+
+
+def _stored(prefix, shards, name, fields, dtype, shape):
+    """The array of this shape that an entry tells the place of, if its checksum is right."""
     shard, offset, size = (_number(fields, number) for number in (3, 4, 5))
     array = np.empty(shape, dtype)
-    if size != array.nbytes or shard >= shards or 7 in fields:
+    if size != array.nbytes or shard >= shards or TYPES.get(fields.get(1)) != dtype:
         raise Damaged(f'its .index is wrong about {name}')
     path = Path(f'{prefix}.data-{shard:05d}-of-{shards:05d}')
     if not path.is_file():

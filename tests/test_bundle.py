@@ -204,3 +204,21 @@ def npz_member(array):
     file = io.BytesIO()
     np.save(file, array)
     return file.getvalue()
+
+
+def test_slices_are_joined_as_tensorflow_joins_them(tmp_path):
+    """What several parameter servers keep of one variable."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(3)
+        with tf.variable_scope('', partitioner=tf.min_max_variable_partitioner(
+                3, min_slice_size=16)):
+            cut = tf.get_variable('fc/W', [200, 3], initializer=tf.random_normal_initializer())
+            tf.get_variable('fc/b', [1], initializer=tf.random_normal_initializer())
+        assert len(list(cut)) == 3
+        session.run(tf.global_variables_initializer())
+        tf.train.Saver().save(session, str(tmp_path / 'model.ckpt'), write_meta_graph=False)
+        expected = session.run(tf.convert_to_tensor(cut))
+    read = bundle.read(tmp_path / 'model.ckpt', {'fc/W': (np.float32, [200, 3])})['fc/W']
+    np.testing.assert_array_equal(read, expected)
+    with pytest.raises(bundle.Foreign):
+        bundle.read(tmp_path / 'model.ckpt', {'fc/W': (np.float32, [201, 3])})
