@@ -600,8 +600,8 @@ def test_altered_files_give_an_image_or_a_sentence():
 
 @pytest.mark.slow
 def test_thousands_of_altered_files_do_so():
-    outcomes = read_altered(20000)
-    assert min(outcomes.values()) > 1000, outcomes
+    outcomes = read_altered(10000)
+    assert min(outcomes.values()) > 500, outcomes
 
 
 def read_any_bytes(examples):
