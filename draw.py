@@ -6,6 +6,7 @@ $ python draw.py
 draw.py: http://127.0.0.1:8000/ reads with mnist_cnn/20261121-1500-seed4; Ctrl-C stops it
 """
 import argparse
+import os
 import sys
 import webbrowser
 from pathlib import Path
@@ -35,6 +36,8 @@ def main(argv=None):
     """Serve until SIGTERM (status 0) or Ctrl-C (130), then finish what was asked."""
     args = parse(argv)
     from digits import request_log, server  # --help needs no Flask
+    # Requests are answered side by side: each on one core, not all on all.
+    os.environ.setdefault('TF_NUM_INTRAOP_THREADS', '1')
     folder = Path(args.run_dir) if args.run_dir else classifier.newest_run()
     listener = server.listen(args.host, args.port)
     classify, run = classifier.restore(folder), '/'.join(folder.resolve().parts[-2:])

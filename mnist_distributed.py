@@ -42,18 +42,21 @@ def main(argv=None):
     with tf.device(tf.train.replica_device_setter(
             cluster=spec, worker_device=f'/job:worker/task:{args.task_index}')), \
             tf.variable_scope('', partitioner=slices if len(args.ps_hosts) > 1 else None):
-        x = tf.placeholder(tf.float32, [None, 784], name='x')  # an image a row
-        y = tf.placeholder(tf.int64, [None], name='y')  # the digit in it
-        drop_rate = tf.placeholder_with_default(0.0, [], name='drop_rate')
+        with tf.name_scope('input'):
+            x = tf.placeholder(tf.float32, [None, 784], name='x')  # an image a row
+            y = tf.placeholder(tf.int64, [None], name='y')  # the digit in it
+            drop_rate = tf.placeholder_with_default(0.0, [], name='drop_rate')
         logits = inference(x, drop_rate, args.initial_stddev, args.initial_bias)
-        loss = cross_entropy(logits, y, args.label_smoothing)
-        step = tf.train.get_or_create_global_step()
-        optimizer = tf.train.AdamOptimizer(rate_at(args, step, work.steps))
-        if not args.asynchronous:
-            # Waits for a gradient from every worker, and applies their mean: N workers with
-            # batches of B do what one process does with batches of N * B.
-            optimizer = tf.train.SyncReplicasOptimizer(optimizer, args.workers)
-        train_step = optimizer.minimize(loss, step)
+        with tf.name_scope('loss'):
+            loss = cross_entropy(logits, y, args.label_smoothing)
+        with tf.name_scope('train'):
+            step = tf.train.get_or_create_global_step()
+            optimizer = tf.train.AdamOptimizer(rate_at(args, step, work.steps))
+            if not args.asynchronous:
+                # Waits for a gradient from every worker, and applies their mean: N workers with
+                # batches of B do what one process does with batches of N * B.
+                optimizer = tf.train.SyncReplicasOptimizer(optimizer, args.workers)
+            train_step = optimizer.minimize(loss, step)
         with tf.control_dependencies([train_step]):
             step_done = step.read_value()
     tf.summary.scalar('loss', loss)

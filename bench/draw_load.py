@@ -90,7 +90,7 @@ def main():
 
     threading.Thread(target=watch, daemon=True).start()
     try:
-        for name, clients, wait in (('20 requests a second', 20, 'locust.constant_throughput(1)'),
+        for name, clients, wait in (('20 requests a second', 20, 'locust.between(0.5, 1.5)'),
                                     ('200 clients', 200, 'locust.constant(0)')):
             busy, start, before = os.getloadavg()[0], len(memory), processor_seconds(server.pid)
             with tempfile.TemporaryDirectory() as folder:

@@ -2,111 +2,288 @@
 
 Both know their steps, appear whole or not at all, and hold numbers only. A model is a program, so
 no graph is ever read from a file: the script that made a checkpoint builds its graph again in code.
+What is read is held to its checksums first, and never by TensorFlow's own reader.
 """
+import contextlib
 import os
 import re
+import struct
+import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 
+from digits import bundle
 from digits.errors import UserError
 
 
 def exist(folder: Path) -> bool:
     """Whether a run's folder holds a checkpoint of either kind."""
-    return (folder / 'weights.npz').exists() or any(folder.glob('model.ckpt-*.index'))
+    return bool(_npz_files(folder)) or any(folder.glob('model.ckpt-*.index'))
 
 
-class SaverCheckpoints:
-    """model.ckpt-STEP files of all variables in the default graph, restored by name."""
+class _Checkpoints:
+    """What both kinds share: which checkpoint is read, and what is said of one that cannot be.
 
-    def __init__(self, folder: Path, session):
+    A kind has _files(), all checkpoints, the newest first; _read(file), the step and the arrays in
+    one, or a UserError; _put(arrays), which makes them the run's own. `_all` stands behind the name
+    of one for all of its files.
+    """
+
+    _all = ''
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def restore(self) -> int:
+        """Read the newest checkpoint; returns its step.
+
+        Raises UserError if there is none, if it is damaged, or if it does not fit.
+        """
+        files = self._files()
+        if not files:
+            raise UserError(f'{self._folder}: no checkpoint in it yet')
+        try:
+            step, arrays = self._read(files[0])
+        except UserError as error:
+            older = ''.join(f', or delete {files[0].name}{self._all} to use {file.name}'
+                            for file in files[1:2])
+            raise UserError(f'{error}; name another run with --run-dir{older}') from error
+        self._put(arrays)
+        return step
+
+    def resume(self) -> int:
+        """Read the newest checkpoint that is whole and fits; returns its step, 0 if there is none.
+
+        Says on stderr which it passes over; those no longer count. Raises UserError if not one of
+        several is whole.
+        """
+        files = self._files()
+        if not files:
+            return 0
+        found = self._newest_whole(lambda error: print(
+            f'{error}: going back to the checkpoint before it', file=sys.stderr))
+        if not found:
+            raise UserError(f'{self._folder}: none of its checkpoints ({len(files)}) is whole and '
+                            'of this script; train again, in another folder')
+        self._put(found[1])
+        self._tidy()
+        return found[0]
+
+    def newest_whole(self):
+        """The step of the newest checkpoint that could be restored; None if there is none."""
+        found = self._newest_whole(lambda error: None)
+        return found and found[0]
+
+    def _newest_whole(self, passed_over):
+        for file in self._files():
+            try:
+                return self._read(file)
+            except UserError as error:
+                passed_over(error)
+                self._pass_over(file)
+        return None
+
+
+class SaverCheckpoints(_Checkpoints):
+    """model.ckpt-STEP files of all variables in the default graph, restored by name.
+
+    saves: whether checkpoints will also be written.
+    """
+
+    _all = '.*'
+
+    def __init__(self, folder: Path, session, saves: bool = True):
         from digits.tensorflow_v1 import tf  # the NumPy script runs without it
-        self._folder, self._session, self._tf = folder, session, tf
-        # Pruning is ours (last two and best), and the graph is not needed in the files.
-        self._saver = tf.train.Saver(max_to_keep=None, save_relative_paths=True)
+        super().__init__(folder)
+        self._session, self._tf = session, tf
+        self._variables = {variable.op.name: variable for variable in tf.global_variables()}
+        self._void = set()  # the steps of files that have turned out not to be whole
+        if saves:  # which adds operations to the graph
+            # Pruning is ours (last two and best), and the graph is not needed in the files.
+            self._saver = tf.train.Saver(max_to_keep=None, save_relative_paths=True)
 
     def steps(self) -> list:
         """The steps of all checkpoints, ascending. An index is written last: it marks a whole one.
         """
-        found = (re.fullmatch(r'model\.ckpt-(\d+)\.index', path.name)
+        found = (re.fullmatch(r'model\.ckpt-([0-9]{1,18})\.index', path.name)
                  for path in self._folder.glob('model.ckpt-*.index'))
-        return sorted(int(match.group(1)) for match in found if match)
+        return sorted({int(match.group(1)) for match in found if match} - self._void)
 
     def save(self, step: int) -> None:
         """Write the variables; UserError (status 1) if the disk does not take them."""
         try:
             self._saver.save(self._session, str(self._folder / 'model.ckpt'), global_step=step,
                              write_meta_graph=False)
-        except (self._tf.errors.OpError, ValueError) as error:
+            self._void.discard(step)
+            for path in self._folder.glob(f'model.ckpt-{step}.*'):
+                _settle(path)
+        except (self._tf.errors.OpError, ValueError, OSError) as error:
+            self._tidy()
             raise UserError(f'{self._folder}: no checkpoint could be written, is the disk full or '
                             f'the folder gone? ({_reason(error)})', 1) from error
 
-    def restore(self) -> int:
-        """Read the newest checkpoint into the graph's variables; returns its step.
+    def _files(self):
+        return [self._folder / f'model.ckpt-{step}' for step in reversed(self.steps())]
 
-        Raises UserError if there is none, or if it does not fit the graph.
-        """
-        steps = self.steps()
-        if not steps:
-            raise UserError(f'{self._folder}: no checkpoint in it yet')
-        path = self._folder / f'model.ckpt-{steps[-1]}'
+    def _read(self, prefix):
+        wanted = {name: (variable.dtype.base_dtype.as_numpy_dtype, variable.shape.as_list())
+                  for name, variable in self._variables.items()}
         try:
-            self._saver.restore(self._session, str(path))
-        except (self._tf.errors.OpError, ValueError) as error:
-            raise UserError(f'{path}: damaged, or of another graph ({_reason(error)})'
-                            ) from error
-        return steps[-1]
+            return _step(prefix), bundle.read(prefix, wanted)
+        except bundle.Foreign as error:
+            raise UserError(f'{prefix}: of another graph ({error})') from error
+        except (bundle.Damaged, OSError) as error:
+            raise UserError(f'{prefix}: damaged ({_reason(error)})') from error
+
+    def _put(self, arrays):
+        operations = [variable.initializer for variable in self._variables.values()]
+        self._session.run(operations, {variable.initializer.inputs[1]: arrays[name]
+                                       for name, variable in self._variables.items()})
+
+    def _pass_over(self, prefix):
+        self._void.add(_step(prefix))
 
     def remove(self, step: int) -> None:
         """Delete a checkpoint, its index first, so that no half of one looks whole."""
         for path in sorted(self._folder.glob(f'model.ckpt-{step}.*'), reverse=True):
             path.unlink()
 
+    def _tidy(self):
+        """Delete what a writer has left that was killed, or that met the end of the disk."""
+        for path in self._folder.glob('model.ckpt-*'):
+            prefix, data, _ = path.name.partition('.data-')
+            if '.tempstate' in path.name or (
+                    data and not (self._folder / f'{prefix}.index').exists()):
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
-class ArrayCheckpoints:
-    """weights.npz: named arrays, updated in place by their owner, and the step they belong to."""
+
+def _step(prefix):
+    return int(prefix.name.split('-')[1])
+
+
+class ArrayCheckpoints(_Checkpoints):
+    """weights.npz: named arrays, updated in place by their owner, and the step they belong to.
+
+    The one before it is in weights.previous.npz.
+    """
 
     def __init__(self, folder: Path, arrays: dict):
-        self._path, self._arrays = folder / 'weights.npz', arrays
+        super().__init__(folder)
+        self._arrays = arrays
 
     def steps(self) -> list:
-        """The step of the one checkpoint, in a list; empty if there is none yet."""
-        return [int(_load_arrays(self._path)['step'])] if self._path.exists() else []
+        """The steps of the whole checkpoints, ascending; of two at most."""
+        steps = []
+        for path in self._files():
+            with contextlib.suppress(UserError):
+                steps.append(self._read(path)[0])
+        return sorted(steps)
 
     def save(self, step: int) -> None:
         """Write the arrays under a temporary name, then give the file its own."""
-        unfinished = self._path.with_suffix('.unfinished')
-        with open(unfinished, 'wb') as file:
-            np.savez(file, step=step, **self._arrays)
-        os.replace(unfinished, self._path)
+        path, previous = (self._folder / name for name in NPZ)
+        unfinished = path.with_suffix('.unfinished')
+        try:
+            with open(str(unfinished), 'wb') as file:
+                np.savez(file, step=np.int64(step), **self._arrays)
+            _settle(unfinished)
+            if path.exists() and self._whole(path):
+                os.replace(str(path), str(previous))
+            os.replace(str(unfinished), str(path))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
+            raise UserError(f'{self._folder}: no checkpoint could be written, is the disk full or '
+                            f'the folder gone? ({error.strerror})', 1) from error
 
-    def restore(self) -> int:
-        """Read the file into the arrays; returns its step. UserError if it does not fit."""
-        kept = _load_arrays(self._path)
+    def _whole(self, path):
+        try:
+            return bool(self._read(path))
+        except UserError:
+            return False
+
+    def _files(self):
+        return _npz_files(self._folder)
+
+    def _read(self, path):
+        try:
+            wanted = {'step': (np.dtype(np.int64), ()),
+                      **{name: (array.dtype, array.shape) for name, array in self._arrays.items()}}
+            arrays = _npz_arrays(path, wanted)
+        except bundle.Foreign as error:
+            raise UserError(f'{path}: of another script ({error})') from error
+        except UNREADABLE as error:
+            raise UserError(f'{path}: damaged ({_reason(error)})') from error
+        return int(arrays.pop('step')), arrays
+
+    def _put(self, arrays):
         for name, array in self._arrays.items():
-            if name not in kept or kept[name].shape != array.shape:
-                raise UserError(f'{self._path}: holds no {name} of shape {array.shape}')
-            array[...] = kept[name]
-        return int(kept['step'])
+            array[...] = arrays[name]
+
+    def _pass_over(self, path):
+        """Nothing: the next save takes its place."""
+
+    def _tidy(self):
+        """Nothing: the next save takes the unfinished file's place."""
 
     def remove(self, step: int) -> None:
-        """Nothing: there is only ever one file, and it is the newest."""
+        """Nothing: the next save takes its place."""
 
 
-def _load_arrays(path):
-    """The arrays of an .npz file, by name; nothing in it is unpickled."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise UserError(f'{path.parent}: no checkpoint in it yet') from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f'{path}: damaged ({_reason(error)})') from error
+NPZ = 'weights.npz', 'weights.previous.npz'
+# What Python's readers of .npz raise, most of it from zipfile.
+UNREADABLE = (bundle.Damaged, OSError, ValueError, KeyError, EOFError, RuntimeError, OverflowError,
+              struct.error, zipfile.BadZipFile, zlib.error)
+
+
+def _npz_files(folder):
+    """The .npz files in a run's folder, the newest first."""
+    return [folder / name for name in NPZ if (folder / name).is_file()]
+
+
+def _npz_arrays(path, wanted):
+    """The arrays of an .npz file, by name: (dtype, shape) in `wanted`; nothing else is unpacked."""
+    sizes = {name: int(np.prod(shape)) * dtype.itemsize for name, (dtype, shape) in wanted.items()}
+    if path.stat().st_size > sum(sizes.values()) + 10000:
+        raise bundle.Foreign(f'has {path.stat().st_size:,} bytes')
+    with zipfile.ZipFile(str(path)) as archive:
+        return {name: _npz_array(archive, name, dtype, tuple(shape), sizes[name])
+                for name, (dtype, shape) in wanted.items()}
+
+
+def _npz_array(archive, name, dtype, shape, size):
+    """One array of an .npz file, if it has just this type, shape and size in bytes."""
+    if f'{name}.npy' not in archive.namelist():
+        raise bundle.Foreign(f'holds no {name}')
+    if archive.getinfo(f'{name}.npy').file_size > size + 1000:  # its numbers, and a header
+        raise bundle.Foreign(f'its {name} is not {dtype} {list(shape)}')
+    with archive.open(f'{name}.npy') as file:
+        start = file.read(10)  # the format's name and version, and the length of the header
+        header = file.read(int.from_bytes(start[8:], 'little')).decode('latin-1').strip()
+        # NumPy's reader would parse this as Python; we know what it must be.
+        if start[:8] != b'\x93NUMPY\1\0' or header != (
+                f"{{'descr': {dtype.str!r}, 'fortran_order': False, 'shape': {shape}, }}"):
+            raise bundle.Foreign(f'its {name} is not {dtype} {list(shape)}')
+        data = file.read(size + 1)  # to the end, where the checksum is compared
+    array = np.frombuffer(data, dtype).reshape(shape)
+    if not np.isfinite(array).all():
+        raise bundle.Damaged(f'{name} holds numbers that are not finite')
+    return array
+
+
+def _settle(path):
+    """Return when the file is on the disk, not in a buffer: a power cut must not take it."""
+    with open(str(path), 'rb+') as file:
+        os.fsync(file.fileno())
 
 
 def _reason(error):
     """What happened, in a line; TensorFlow says it just before it names the graph's node, [[...]].
     """
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
     return str(error).split('\n\t [[')[0].strip().split('\n')[-1][:200]

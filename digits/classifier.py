@@ -98,7 +98,7 @@ def restore(folder: Path) -> Classifier:
                  if flag in inspect.signature(lesson.inference).parameters}
         logits = lesson.inference(x, **shape)
         session, _ = open_session(precision='float32')
-        checkpoints.SaverCheckpoints(folder, session).restore()
+        checkpoints.SaverCheckpoints(folder, session, saves=False).restore()
     return Classifier(script, lambda images: np.concatenate([
         session.run(logits, {x: _rows(chunk)})
         for chunk in np.array_split(images, -(-len(images) // 1000))]), fitted, session, x)

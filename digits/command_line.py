@@ -16,31 +16,30 @@ NO_RECIPE = MAY_DIFFER | {'seed', 'dataset', 'summary_every'}  # it has columns 
 
 
 def whole(text: str) -> int:
-    """argparse type: a whole number from 1 up."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 1 up')
+    """argparse type: a whole number from 1 to a thousand million, of steps or epochs."""
+    return _within(text, 1, 10 ** 9)
+
+
+def _within(text, least, most):
+    if not text.isdecimal() or len(text) > 20 or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(
+            f'{text[:40]!r} is not a whole number from {least} to {most:,}')
     return int(text)
 
 
 def seed(text: str) -> int:
     """argparse type: what every random generator here takes as a seed."""
-    if not text.isdecimal() or int(text) >= 2 ** 31 - 1:
-        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 0 to {2 ** 31 - 2}')
-    return int(text)
+    return _within(text, 0, 2 ** 31 - 2)
 
 
 def count(text: str) -> int:
-    """argparse type: a whole number from 0 up."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 0 up')
-    return int(text)
+    """argparse type: a whole number from 0 to a million, of images: they are held in memory."""
+    return _within(text, 0, 10 ** 6)
 
 
 def port(text: str) -> int:
     """argparse type: a TCP port, 0 for any."""
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 0 to 65535')
-    return int(text)
+    return _within(text, 0, 65535)
 
 
 def share(text: str) -> float:
@@ -52,18 +51,18 @@ def share(text: str) -> float:
 
 
 def spread(text: str) -> float:
-    """argparse type: a finite number from 0 up."""
+    """argparse type: a number from 0 to 1e38."""
     return 0.0 if text in ('0', '0.0') else rate(text)
 
 
 def rate(text: str) -> float:
-    """argparse type: a finite number above 0."""
+    """argparse type: a number above 0, up to 1e38: near the end of float32."""
     try:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < float('inf'):
-        raise argparse.ArgumentTypeError(f'{text!r} is not a number above 0')
+    if not 0 < value <= 1e38:
+        raise argparse.ArgumentTypeError(f'{text!r} is not a number above 0 and up to 1e38')
     return value
 
 
@@ -147,18 +146,44 @@ def parse(parser: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
     if record['script'] != args.script:
         raise UserError(f'{folder} is a run of {record["script"]}.py')
     if record['status'] == 'finished':
-        raise UserError(f'{folder} is finished: there is nothing to resume')
+        raise UserError(f'{folder} is finished (test accuracy {record["test_accuracy"]}): there is '
+                        'nothing to resume')
+    kept = _kept(parser, folder, record['flags'])
     for name, value in given.items():
-        if name not in MAY_DIFFER and record['flags'].get(name) != value:
+        if name not in MAY_DIFFER and kept.get(name) != value:
             raise UserError(f'--{name.replace("_", "-")} {value}: the run to resume has '
-                            f'{record["flags"].get(name)}; leave the flag out')
-    kept = {name: value for name, value in record['flags'].items() if name not in MAY_DIFFER}
+                            f'{kept.get(name)}; leave the flag out')
     vars(args).update(kept, run_dir=str(folder))
     if record['dataset'] == 'strokes':  # 'auto' might find MNIST by now
         args.dataset = 'strokes'
     if 'precision' in kept:  # and choose otherwise on another machine
         args.precision = record['precision']
     return args
+
+
+def _kept(parser, folder, flags):
+    """The flags that run.json records, held to the rules for typed ones; UserError otherwise."""
+    def refuse(reason):
+        raise UserError(f'{folder}: its run.json is not the record of a run ({reason})')
+
+    kept, words = {}, []
+    for action in parser._actions:
+        if action.dest in MAY_DIFFER | {'help'} or action.dest not in flags:
+            continue
+        value = kept[action.dest] = flags[action.dest]
+        if value is not None and value is not False:
+            words.append(action.option_strings[0])
+            if value is not True:
+                words.extend(map(str, value if isinstance(value, list) else [value]))
+    parser = copy.deepcopy(parser)
+    parser.error = refuse
+    if any(vars(parser.parse_args(words))[name] != value for name, value in kept.items()
+           if value is not None):
+        refuse('a flag in it is of a wrong type')
+    lengths = 'steps', 'epochs'
+    if any(map(parser.get_default, lengths)) and not any(map(kept.get, lengths)):
+        refuse('neither steps nor epochs')
+    return kept
 
 
 def _recipe(parser, args):

@@ -33,7 +33,7 @@ def group(runs) -> list:
         row = groups.setdefault(json.dumps(same, sort_keys=True), {**same, 'runs': {},
                                                                    'unfinished': []})
         row['parameters'] = record['parameters']
-        if record['status'] == 'finished':
+        if record['status'] == 'finished' and record['test_accuracy'] is not None:
             row['runs'][record['seed']] = record
         else:
             row['unfinished'].append(

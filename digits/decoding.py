@@ -61,14 +61,14 @@ class _Sparing(io.BytesIO):
         return super().read(size)
 
 
-def opened(path, longest=None, most_pixels=MOST_PIXELS_OF['Jpeg'], seconds=MOST_SECONDS):
+def opened(path, longest=None, most_pixels=MOST_PIXELS_OF['Jpeg'], seconds=None):
     """The decoded picture, a PIL image; raises UserError with one sentence why there is none.
 
     Given `longest`, a JPEG is decoded at a half, a quarter or an eighth of its size where both
     sides stay as long as that: a large photo then takes less time. So is one of more pixels than
     other kinds may have, down to 4096 pixels a side.
 
-    most_pixels: a bound below that of its kind; seconds: of one core.
+    most_pixels: a bound below that of its kind; seconds: of one core, MOST_SECONDS by default.
     """
     data = _bytes_of(path)
     kind = next((kind for kind, start in FORMATS.items() if re.match(start, data, re.DOTALL)), '')
@@ -81,7 +81,8 @@ def opened(path, longest=None, most_pixels=MOST_PIXELS_OF['Jpeg'], seconds=MOST_
     try:
         _check(kind, data)
         libtiff = kind == 'Tiff' and sys.stderr  # which is None where there is none
-        with _Sparing(data, seconds) as file, _unheard() if libtiff else nullcontext():
+        with _Sparing(data, seconds or MOST_SECONDS) as file, (
+                _unheard() if libtiff else nullcontext()):
             image = decoder(file)
             if kind == 'Jpeg' and _in_several_scans(image, data, file.tell()):
                 most = min(MOST_PIXELS, most_pixels)

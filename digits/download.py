@@ -22,13 +22,8 @@ from typing import NamedTuple, Optional
 
 from tqdm import tqdm
 
+from digits import locks
 from digits.errors import UserError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    import msvcrt
-    fcntl = None
 
 MIRRORS = ('https://ossci-datasets.s3.amazonaws.com/mnist/',
            'https://storage.googleapis.com/cvdf-datasets/mnist/')
@@ -286,7 +281,7 @@ def _open_part(path, resumable):
     """The file to download into: NAME.part if it may be continued and is free, else a new one."""
     suffix = '.part' if resumable else f'.{secrets.token_hex(4)}.part'
     with open(path + suffix, 'a+b') as part:
-        if not resumable or _lock(part):
+        if not resumable or locks.take(part):
             try:
                 yield part
             except OSError:
@@ -301,25 +296,10 @@ def _open_part(path, resumable):
         yield part
 
 
-def _lock(file):
-    """Whether `file` is now this process's, until it is closed, and still has its name."""
-    try:
-        if fcntl:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Between open and lock another process may have finished and renamed it.
-            return os.path.samestat(os.fstat(file.fileno()), os.stat(file.name))
-        # Windows bars everybody else from a locked byte: take one that no file here has.
-        os.lseek(file.fileno(), LARGEST, os.SEEK_SET)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    except OSError:
-        return False
-    return True
-
-
 def _give_name(part, path):
     """Renames the verified file. Windows does that to closed files only; elsewhere the lock is
     held until it is done, so that nobody else takes the file for a part to be continued."""
-    if not fcntl:
+    if not locks.fcntl:
         part.close()
     for attempt in range(50):
         try:
@@ -329,7 +309,7 @@ def _give_name(part, path):
             if os.path.isfile(path):  # another process was quicker
                 _remove(part)
                 break
-            if fcntl or attempt == 49:
+            if locks.fcntl or attempt == 49:
                 raise
             time.sleep(0.1)  # somebody, a virus scanner say, has it open
     part.close()
@@ -337,7 +317,7 @@ def _give_name(part, path):
 
 def _remove(part):
     """Deletes the file: as in _give_name, closed on Windows, elsewhere under the lock."""
-    if not fcntl:
+    if not locks.fcntl:
         part.close()
     with contextlib.suppress(OSError):
         os.remove(part.name)

@@ -45,7 +45,7 @@ def of_run(folder, looks, data, first) -> None:
     classifying = classifier.restore(folder)
     images, labels = next(data.train.in_order(1000))
     ten_digits(images, labels, folder / 'digits.png')
-    if any('validation_loss' in look for look in looks):
+    if any('validation_loss' in look for look in looks.values()):
         curves(looks, folder / 'curves.png')
     labels = {f'test image {number}': label for number, label in enumerate(data.test.labels)}
     tested = [Picture(name, image[np.newaxis])
@@ -64,8 +64,9 @@ def curves(looks, path) -> None:
     """Draw the loss of training and validation and the accuracy of the latter, by step."""
     figure = _figure(9, 3.6)
     left, right = figure.subplots(1, 2)
-    steps = [look['step'] for look in looks]
-    left.plot(steps, [look['loss'] for look in looks], 'o--', color=ORANGE, label='training')
+    steps, looks = list(map(int, looks)), list(looks.values())
+    left.plot(steps, [look.get('loss', np.nan) for look in looks], 'o--', color=ORANGE,
+              label='training')
     left.plot(steps, [look['validation_loss'] for look in looks], 's-', color=BLUE,
               label='validation')
     left.set(title='loss (of training: the last minibatch)', xlabel='step', ylim=(0, None))

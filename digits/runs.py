@@ -6,6 +6,7 @@
         return run.finish()
 """
 import argparse
+import contextlib
 import math
 import os
 import signal
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from digits import STARTED, command_line, plots, records
+from digits import STARTED, command_line, locks, plots, records
 from digits.checkpoints import ArrayCheckpoints, SaverCheckpoints
 from digits.errors import UserError
 
@@ -50,6 +51,10 @@ class Run:
     """
 
     def __init__(self, args, data, score, learning_rate=None, arrays=None, steps=None):
+        batch_size = getattr(args, 'batch_size', 1)
+        if batch_size > data.train.num_examples:
+            raise UserError(f'--batch-size {batch_size}: there are {data.train.num_examples:,} '
+                            'training images; give a number from 1 to that')
         self.args, self.data, self.loss = args, data, math.nan
         self.training_accuracy = None
         self.session = None
@@ -67,24 +72,32 @@ class Run:
         self._signal = None
 
     def __enter__(self):
+        self._lock = contextlib.ExitStack()
         if self.args.resume:
             self.folder = Path(self.args.run_dir)
+            self._lock.enter_context(locks.held(self.folder))
             self.record = records.read(self.folder)
             if self.record['dataset'] != self.data.name:
                 raise UserError(f'{self.folder} was trained on {self.record["dataset"]}, and '
                                 f'{self.args.data_dir} holds {self.data.name}')
         else:
             self.folder = records.new_folder(self.args)
+            self._lock.enter_context(locks.held(self.folder))
             self.record = records.new(self.args, self.data.name, self.steps)
+            records.write(self.folder, self.record)  # a kill from here on leaves a run to resume
         if self._arrays is None:
             self._open_graph()
         else:
             self._checkpoints = ArrayCheckpoints(self.folder, self._arrays)
             self.record['parameters'] = sum(array.size for array in self._arrays.values())
-        if self.args.resume and self._checkpoints.steps():
-            self.step = self._saved_step = self._checkpoints.restore()
+        if self.args.resume:
+            self.step = self._saved_step = self._checkpoints.resume()
+            if self.step > self.steps:
+                raise UserError(f'{self.folder}: its checkpoint is of step {self.step:,}, and the '
+                                f'run has {self.steps:,}; train again, in another folder')
             self._epoch_loss = self.record['epoch_losses'].get(str(self.step), 0.0)
-        self.record['looks'] = [look for look in self.record['looks'] if look['step'] <= self.step]
+        self.record['looks'] = {step: look for step, look in self.record['looks'].items()
+                                if step.isdecimal() and int(step) <= self.step}
         self._seconds_before = dict(self.record['seconds'])
         self._training_seconds = self._seconds_before['training']
         if self.args.summary_every:
@@ -162,10 +175,7 @@ class Run:
                 self.step += 1
                 if not math.isfinite(self.loss):
                     self._write_record('diverged')
-                    raise UserError(
-                        f'step {self.step:,}: the loss is {self.loss}, training has diverged; '
-                        f'try a smaller --learning-rate (kept in {_from_here(self.folder)})',
-                        1)
+                    raise UserError(self._divergence(), 1)
                 bar.set_description_str(self._watched('validation'), refresh=False)
                 bar.update()
                 self._print_rows()
@@ -177,6 +187,15 @@ class Run:
                     self._say()
                 if self._signal:
                     raise SystemExit(128 + self._signal)
+
+    def _divergence(self):
+        """What is to be said when the loss is not finite."""
+        good = self._checkpoints.newest_whole()
+        kept = 'no checkpoint was written before' if good is None else \
+            f'the last good checkpoint is that of step {good:,}'
+        return (f'step {self.step:,}: the loss is {self.loss}, training has diverged; most often '
+                f'--learning-rate {self.args.learning_rate:g} is too large: try a smaller one '
+                f'({kept}, in {_from_here(self.folder)})')
 
     @staticmethod
     def print(text):
@@ -230,7 +249,9 @@ class Run:
 
     def _look(self, plain):
         """Score the validation set, note it, save; say so in a plain line if there is no bar."""
-        look = {'step': self.step, 'loss': float(self.loss)}
+        look = self.record['looks'].setdefault(str(self.step), {})
+        if math.isfinite(self.loss):  # not where a run was resumed after its last step
+            look['loss'] = float(self.loss)
         if self.data.validation.num_examples:
             loss, accuracy = self.score(self.data.validation)
             look.update(validation_loss=loss, validation_accuracy=accuracy)
@@ -240,7 +261,6 @@ class Run:
             if accuracy > (self.record['best'] or {'validation_accuracy': -1})[
                     'validation_accuracy']:
                 self.record['best'] = {'step': self.step, 'validation_accuracy': accuracy}
-        self.record['looks'].append(look)
         if self._summaries:
             self._summaries.weights(self.step, {**self._trained(), **self._activations()})
         self._save()
@@ -374,6 +394,7 @@ class Run:
                 self._summaries.close()
             if self.session is not None:
                 self.session.close()
+            self._lock.close()
 
     def _write_record(self, status):
         seconds, before = self.record['seconds'], self._seconds_before

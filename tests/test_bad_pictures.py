@@ -595,13 +595,13 @@ def test_every_seed_is_a_picture():
 
 def test_altered_files_give_an_image_or_a_sentence():
     outcomes = read_altered(400)
-    assert min(outcomes.values()) > 40, outcomes
+    assert min(outcomes.values()) > 20, outcomes
 
 
 @pytest.mark.slow
 def test_thousands_of_altered_files_do_so():
-    outcomes = read_altered(20000)
-    assert min(outcomes.values()) > 2000, outcomes
+    outcomes = read_altered(10000)
+    assert min(outcomes.values()) > 500, outcomes
 
 
 def read_any_bytes(examples):

@@ -14,12 +14,14 @@ from PIL import Image
 import compare
 from digits import comparison, records
 
+SECONDS = {'import': 1.0, 'data': 0.5, 'training': 1.0}
 RECORD = {
     'script': 'mnist_softmax', 'status': 'finished', 'recipe': '', 'flags': {},
     'dataset': 'MNIST', 'seed': 0, 'steps': 1000, 'of_steps': 1000, 'parameters': 7850,
     'precision': 'float32', 'test_accuracy': 0.9, 'training_accuracy': None,
-    'seconds': {'whole': 3.0}, 'versions': {'tensorflow': '2.21.0', 'numpy': '2.4.6'},
-    'processor': 'A', 'epoch_losses': {}}
+    'validation_accuracy': None, 'images_per_second': None, 'best': None,
+    'seconds': {**SECONDS, 'whole': 3.0}, 'versions': {'tensorflow': '2.21.0', 'numpy': '2.4.6'},
+    'processor': 'A', 'epoch_losses': {}, 'looks': {}}
 ACCURACIES = [0.91, 0.925, 0.914]
 
 
@@ -32,7 +34,7 @@ def root(tmp_path):
         records.write(folder, {**RECORD, **changes})
 
     for seed, accuracy in enumerate(ACCURACIES):
-        add(f'a{seed}', seed=seed, test_accuracy=accuracy, seconds={'whole': 3.0 + seed})
+        add(f'a{seed}', seed=seed, test_accuracy=accuracy, seconds={**SECONDS, 'whole': 3.0 + seed})
     add('fewer', recipe='--steps 10', seed=4, test_accuracy=0.7)
     add('cut', recipe='--steps 10', status='interrupted', steps=4, of_steps=10,
         test_accuracy=None)

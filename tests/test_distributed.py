@@ -214,6 +214,7 @@ def test_seek_goes_forward_as_from_the_start(small_dir):
 # ---- processes that agree
 
 
+@pytest.mark.slow
 @processes
 def test_two_workers_do_what_one_process_does_with_twice_the_batch(script, tmp_path):
     """50 steps without dropout; and it is a run like others, and nothing of it is left over."""
@@ -229,7 +230,9 @@ def test_two_workers_do_what_one_process_does_with_twice_the_batch(script, tmp_p
     ours, theirs = (tf.train.load_checkpoint(str(tmp_path / name / 'model.ckpt-50'))
                     for name in ('two', 'one'))
     names = theirs.get_variable_to_shape_map()
-    assert sorted(ours.get_variable_to_shape_map()) == sorted(names)
+    # SyncReplicasOptimizer leaves the name scope in which it is used.
+    assert sorted(ours.get_variable_to_shape_map()) == sorted(
+        name.replace('train/', '') for name in names)
     for layer in ('conv1', 'conv2', 'fc1', 'fc2'):
         there = theirs.get_tensor(f'{layer}/W')
         apart = np.linalg.norm(ours.get_tensor(f'{layer}/W') - there) / np.linalg.norm(there)
@@ -292,6 +295,7 @@ def local(small_dir, folder):
     return process
 
 
+@pytest.mark.slow
 @processes
 @pytest.mark.parametrize('blow', [
     'worker killed', pytest.param('Ctrl-C', marks=pytest.mark.slow),

@@ -23,7 +23,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digits import download
+from digits import download, locks
 from digits.download import DownloadError, fetch, fetch_mnist
 from digits.errors import UserError
 
@@ -483,7 +483,7 @@ def test_a_part_in_use_is_left_alone(server, tmp_path):
     with open(tmp_path / f'{NAME}.part', 'a+b') as part:
         part.write(BODY[:1000])
         part.flush()
-        assert download._lock(part)
+        assert locks.take(part)
         fetch(NAME, tmp_path, [server.base('good')], **KNOWN)
         assert server.requests == [(f'/good/{NAME}', None)]
         assert (tmp_path / f'{NAME}.part').read_bytes() == BODY[:1000]
@@ -515,7 +515,7 @@ def test_many_at_once(server, tmp_path):
 def test_a_part_that_was_renamed_meanwhile_is_not_ours(tmp_path):
     with open(tmp_path / 'a.part', 'a+b') as part:
         os.replace(tmp_path / 'a.part', tmp_path / 'a')
-        assert not download._lock(part)
+        assert not locks.take(part)
 
 
 @pytest.mark.skipif(not os.path.isdir('/proc/self/fd'), reason='looks for open files in /proc')
@@ -535,8 +535,8 @@ def test_the_windows_way_played_on_linux(server, tmp_path, monkeypatch):
             raise PermissionError(13, 'Access is denied')
         rename(source, target)
 
-    monkeypatch.setattr(download, 'fcntl', None)
-    monkeypatch.setattr(download, 'msvcrt', types.SimpleNamespace(locking=locking, LK_NBLCK=2),
+    monkeypatch.setattr(locks, 'fcntl', None)
+    monkeypatch.setattr(locks, 'msvcrt', types.SimpleNamespace(locking=locking, LK_NBLCK=2),
                         raising=False)
     monkeypatch.setattr(os, 'replace', replace)
     fetch(NAME, tmp_path, [server.base('cut'), server.base('good')], **KNOWN)

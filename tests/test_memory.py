@@ -46,6 +46,7 @@ def test_images_on_the_disk_do_not_come_into_memory(tmp_path):
     assert peak(500000) - peak(200000) < 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('name', 'batch', 'few', 'many'), [
     ('mnist_softmax.py', '50', 500, 5000),
     pytest.param('mnist_cnn.py', '4', 200, 1500, marks=pytest.mark.slow)])

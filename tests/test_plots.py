@@ -172,3 +172,23 @@ def test_a_drawing_is_a_whole_file_or_none(tmp_path):
         data = (tmp_path / f'plot{ending.upper()}').read_bytes()
         assert data.startswith({'.png': b'\x89PNG', '.svg': b'<?xml', '.pdf': b'%PDF'}.get(
             ending, b'\xff\xd8'))
+
+
+@pytest.mark.parametrize(('name', 'maps'), [('mnist_softmax.py', False),
+                                            ('mnist_cnn_3x3.py', True)])
+def test_a_run_is_drawn_into_its_folder(script, tmp_path, name, maps):
+    result = script(name, '--steps', '50', '--validation-size', '500', '--plots', '--run-dir',
+                    tmp_path)
+    assert result.returncode == 0, result.stderr
+    drawn = {path.name: pixels(path) for path in tmp_path.glob('*.png')
+             if path.name != 'digits.png'}  # which test_articles.py looks at
+    assert set(drawn) == {'curves.png', 'missed.png', 'weights.png', *['maps.png'][:maps]}
+    for colour in (BLUE, ORANGE):  # both lines
+        assert len(where(drawn['curves.png'], colour)[0]) > 200
+    red, _, blue = drawn['missed.png'].astype(int).transpose(2, 0, 1)
+    assert (blue - red > 30).sum() > 1000 < (red - blue > 30).sum()  # what is right, what is not
+    # Between ten matrices or 32 filters is the colour that has no grey; in them there is only grey.
+    weights = drawn['weights.png'].astype(int)
+    grey = (weights.max(axis=2) - weights.min(axis=2)) < 3
+    gaps = ~grey[:, 100:-100].any(axis=1)
+    assert gaps.any() and (weights[grey].std() > 10)

@@ -33,13 +33,13 @@ def test_both_readmes_have_the_same_commands_outputs_and_shape():
 @pytest.mark.parametrize('text', [ENGLISH, KOREAN], ids=['en', 'ko'])
 def test_files_and_flags_that_are_named_exist(text):
     for name in set(re.findall(r'\b[\w/.-]+\.(?:py|md|txt|jpg|png|gif)\b', text)):
-        places = [HOME / name, HOME / 'digits' / name]
+        places = [HOME / name, HOME / 'digits' / name, HOME / 'docs' / name]
         assert any(place.exists() for place in places), name
     known = ''.join(path.read_text(encoding='utf-8') for path in (
         *HOME.glob('*.py'), HOME / 'digits/command_line.py', HOME / 'digits/cluster.py',
         HOME / 'tests/conftest.py'))
     for flag in set(re.findall(r'(?<![\w-])--[a-z][a-z-]+', text)):
-        assert flag in known + '--help', flag
+        assert flag in known + '--help --logdir', flag  # argparse's and TensorBoard's
 
 
 def test_the_two_commands_are_one_line_each():

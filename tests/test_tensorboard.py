@@ -127,7 +127,7 @@ def test_scalars_are_what_was_printed(runs, url):
         record = records.read(root / name)
         assert scalars(url, name, 'test_accuracy')[120] == pytest.approx(
             record['test_accuracy'], abs=6e-5)
-        assert [look['validation_accuracy'] for look in record['looks']] == pytest.approx(
+        assert [look['validation_accuracy'] for look in record['looks'].values()] == pytest.approx(
             list(accuracies.values()), abs=1e-6)
         # One cycle: up to 0.003 in a quarter of the run, then down. A step's own is one before.
         rates = scalars(url, name, 'learning_rate')

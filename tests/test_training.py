@@ -86,11 +86,11 @@ def test_output_record_and_repetition(script, name, tmp_path):
     assert other.stdout != first.stdout
 
 
-def start(name, small_dir, *flags):
+def start(name, small_dir, *flags, environment=None):
     return subprocess.Popen(
         [sys.executable, str(HOME / name), *map(str, flags)], stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, 'MNIST_DATA_DIR': str(small_dir)})
+        env={**os.environ, 'MNIST_DATA_DIR': str(small_dir), **(environment or {})})
 
 
 def wait_for_checkpoint(folder, process):
@@ -241,10 +241,10 @@ NO_NETWORK = {'http_proxy': 'http://127.0.0.1:9', 'https_proxy': 'http://127.0.0
 
 
 @pytest.mark.parametrize(('flags', 'words'), [
-    (['--batch-size', '0'], "'0' is not a whole number from 1 up"),
+    (['--batch-size', '0'], "'0' is not a whole number from 1 to 1,000,000,000"),
     (['--learning-rate', '-1'], "'-1' is not a number above 0"),
     (['--learning-rate', 'nan'], "'nan' is not a number above 0"),
-    (['--seed', '-3'], "'-3' is not a whole number from 0"),
+    (['--seed', '-3'], "'-3' is not a whole number from 0 to 2,147,483,646"),
     (['--device', 'tpu'], "'tpu' is none of auto, cpu, gpu"),
     (['--steps', '5', '--epochs', '1'], 'not allowed with argument'),
 ])
@@ -302,7 +302,7 @@ def test_resume_refuses_what_contradicts_the_run(small_dir, tmp_path):
 
     folder = tmp_path / 'run'
     mnist_softmax.main(['--data-dir', str(small_dir), '--run-dir', str(folder), '--steps', '20'])
-    refused(mnist_softmax, 'is finished')
+    refused(mnist_softmax, r'is finished \(test accuracy 0\.\d+\): there')
     record = records.read(folder)
     records.write(folder, {**record, 'status': 'interrupted'})
     refused(mnist_softmax, '--seed 7: the run to resume has 0', '--seed', '7')

@@ -1,0 +1,415 @@
+"""What can happen to a run's folder, and to the flags: a sentence, and nothing that was whole lost.
+"""
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from test_training import assert_same_weights, start, wait_for_checkpoint
+
+import mnist_numpy_sigmoid
+import mnist_softmax
+from digits import checkpoints, classifier, command_line, comparison, locks, records
+from digits.errors import UserError
+from digits.records import HOME
+from digits.tensorflow_v1 import tf
+
+PICTURE = HOME / 'data' / '7-chalk.jpg'
+LESSONS = {'mnist_softmax': (mnist_softmax, ['--steps', '50']),
+           'mnist_numpy_sigmoid': (mnist_numpy_sigmoid, ['--epochs', '10'])}
+
+
+@pytest.fixture(scope='module')
+def finished(small_dir, tmp_path_factory):
+    """finished[name] -> the folder of a run with a checkpoint at its end, and one before it."""
+    folders = {}
+    for name, (lesson, flags) in LESSONS.items():
+        folders[name] = tmp_path_factory.mktemp('finished') / name
+        lesson.main([*flags, '--quiet', '--data-dir', str(small_dir), '--run-dir',
+                     str(folders[name])])
+    return folders
+
+
+@pytest.fixture
+def stopped(finished, tmp_path):
+    """stopped(name) -> a copy of the finished run that says it was interrupted."""
+    def copy(name):
+        folder = tmp_path / name
+        shutil.copytree(str(finished[name]), str(folder))
+        records.write(folder, {**records.read(folder), 'status': 'interrupted'})
+        return folder
+    return copy
+
+
+def resume(name, folder, small_dir):
+    return LESSONS[name][0].main(['--resume', '--quiet', '--data-dir', str(small_dir),
+                                  '--run-dir', str(folder)])
+
+
+# Checkpoints
+
+def newest(folder, ending):
+    """The file of the newest checkpoint: its .index or .data-*, or weights.npz."""
+    if ending == '.npz':
+        return folder / 'weights.npz'
+    step = records.read(folder)['of_steps']
+    return next(folder.glob(f'model.ckpt-{step}{ending}*'))
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 16
+    path.write_bytes(bytes(data))
+
+
+def empty(path):
+    path.write_bytes(b'')
+
+
+def unlink(path):
+    path.unlink()
+
+
+def save_variables(path, arrays):
+    """A whole checkpoint of other variables under this name."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        for name, array in arrays.items():
+            tf.get_variable(name, initializer=array)
+        session.run(tf.global_variables_initializer())
+        tf.train.Saver().save(session, str(path.with_suffix('')), write_meta_graph=False)
+
+
+def another_model(path):
+    if path.suffix == '.npz':
+        np.savez(str(path), step=10, filters=np.zeros(3))
+    else:
+        save_variables(path, {'conv1/W': np.zeros([5, 5, 1, 32], np.float32)})
+
+
+def another_shape(path):
+    W, b = np.zeros([784, 12], np.float32), np.zeros(12, np.float32)
+    if path.suffix == '.npz':
+        np.savez(str(path), step=10, W=W, b=b)
+    else:
+        save_variables(path, {'softmax/W': W, 'softmax/b': b, 'global_step': np.int64(50)})
+
+
+FAULTS = [(ending, fault) for ending in ('.index', '.data', '.npz')
+          for fault in (cut, flip, empty, unlink)]
+FAULTS += [(ending, fault) for ending in ('.index', '.npz')
+           for fault in (another_model, another_shape)]
+
+
+@pytest.mark.parametrize(('ending', 'fault'), FAULTS)
+def test_a_damaged_checkpoint_costs_one_sentence_and_no_number(
+        finished, stopped, small_dir, capsys, ending, fault):
+    """predict.py says what is wrong; --resume says it too, and ends at the same weights."""
+    name = 'mnist_numpy_sigmoid' if ending == '.npz' else 'mnist_softmax'
+    folder = stopped(name)
+    fault(newest(folder, ending))
+    gone = fault is unlink and ending != '.data'  # then there is only the one before
+    if not gone:
+        with pytest.raises(UserError, match='damaged|of another') as caught:
+            classifier.restore(folder)
+        assert 'name another run with --run-dir, or delete' in str(caught.value)
+    capsys.readouterr()
+    resume(name, folder, small_dir)
+    assert ('going back to the checkpoint before it' in capsys.readouterr().err) != gone
+    assert_same_weights(folder, finished[name])
+    assert records.read(folder)['test_accuracy'] == records.read(finished[name])['test_accuracy']
+
+
+@pytest.mark.parametrize('name', LESSONS)
+def test_when_no_checkpoint_is_whole_nothing_is_touched(stopped, small_dir, name):
+    folder = stopped(name)
+    for path in (*folder.glob('*.npz'), *folder.glob('*.data*')):
+        flip(path)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    with pytest.raises(UserError, match='none of its checkpoints .* is whole'):
+        resume(name, folder, small_dir)
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()
+                      if path.is_file() and path.name != locks.NAME}
+
+
+def test_what_a_killed_writer_leaves_is_swept_away(stopped, small_dir):
+    folder = stopped('mnist_softmax')
+    for name in ('model.ckpt-60.data-00000-of-00001', 'run.json.unfinished', locks.NAME,
+                 'model.ckpt-50.data-00000-of-00001.tempstate123', 'weights.unfinished'):
+        (folder / name).write_bytes(b'half')
+    resume('mnist_softmax', folder, small_dir)
+    left = {path.name for path in folder.iterdir()}
+    assert not left & {locks.NAME, 'run.json.unfinished'}
+    assert not any('tempstate' in name or '-60.' in name for name in left), left
+
+
+def test_corrupt_events_do_not_keep_a_run_from_going_on(finished, stopped, small_dir):
+    folder = stopped('mnist_softmax')
+    newest(folder, '.index').unlink()
+    for path in folder.glob('events.*'):
+        path.write_bytes(os.urandom(500))
+    resume('mnist_softmax', folder, small_dir)
+    assert_same_weights(folder, finished['mnist_softmax'])
+
+
+@pytest.mark.parametrize('name', ['predict.py', 'draw.py'])
+def test_scripts_end_with_a_sentence(script, stopped, name):
+    if name == 'draw.py':
+        pytest.importorskip('flask')
+    folder = stopped('mnist_softmax')
+    empty(newest(folder, '.index'))
+    flags = [PICTURE] if name == 'predict.py' else ['--port', '0']
+    result = script(name, '--run-dir', folder, *flags)
+    assert (result.returncode, result.stdout) == (2, '')
+    sentence, = result.stderr.splitlines()
+    assert sentence.startswith(f'{name}: {folder}') and 'damaged' in sentence
+
+
+# run.json
+
+HOSTILE = (None, True, -1, 0, 10 ** 30, 1e308, float('nan'), '', '../../x', '-1', 'NaN', [], [[]],
+           {}, {'a': 1}, ['1', '2'], 'x' * 5000, '\x1b[2J')
+
+
+def other_record(record, rng):
+    """run.json with something else in one to three places, or without them."""
+    record = json.loads(json.dumps(record))
+    for _ in range(rng.randrange(1, 4)):
+        place = record
+        while True:
+            key = rng.choice(sorted(place))
+            if isinstance(place[key], dict) and place[key] and rng.random() < 0.7:
+                place = place[key]
+                continue
+            break
+        if rng.random() < 0.2:
+            del place[key]
+        else:
+            place[key] = rng.choice(HOSTILE)
+        if not record:
+            break
+    return record
+
+
+def use(folder):
+    """All that reads a run.json, but for the training."""
+    parser = command_line.training_flags(
+        str(HOME / 'mnist_softmax.py'), '', steps=1000, batch_size=100, learning_rate=0.5)
+    parser.add_argument('--initial-stddev', type=command_line.spread, nargs=2, default=[0.0, 0.0])
+    parser.add_argument('--raw-pixels', action='store_true')
+    for reader in (lambda: command_line.parse(parser, ['--resume', '--run-dir', str(folder)]),
+                   lambda: classifier._doubt(folder, records.read(folder))):
+        try:
+            reader()
+        except UserError as error:
+            assert str(error).isprintable() and len(str(error)) < 2000
+    comparison.table(comparison.group(comparison.read_runs(folder.parent.parent)))
+
+
+def test_no_run_json_gives_a_traceback(stopped, tmp_path):
+    rng = random.Random(0)
+    record = records.read(stopped('mnist_softmax'))
+    folder = tmp_path / 'runs' / 'mnist_softmax' / 'hostile'
+    folder.mkdir(parents=True)
+    for _ in range(1000):
+        text = json.dumps(other_record(
+            {**record, 'status': rng.choice(['interrupted', 'finished'])}, rng))
+        if rng.random() < 0.1:
+            text = text[:rng.randrange(len(text))] + rng.choice(['', '[' * 5000, '\0', '\ud800'])
+        (folder / 'run.json').write_bytes(text.encode('utf-8', 'surrogatepass'))
+        use(folder)
+
+
+def test_a_damaged_run_does_not_keep_others_from_going_on(stopped, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(records, 'ROOT', tmp_path / 'runs')
+    for name in ('a', 'b'):
+        shutil.copytree(str(stopped('mnist_softmax')),
+                        str(records.ROOT / 'mnist_softmax' / name))
+        shutil.rmtree(str(tmp_path / 'mnist_softmax'))
+    empty(records.ROOT / 'mnist_softmax' / 'b' / 'run.json')
+    assert records.newest_unfinished('mnist_softmax').name == 'a'
+    assert 'skipped: ' in capsys.readouterr().err
+
+
+# Two at once
+
+def test_the_second_process_in_a_folder_says_so_and_leaves(script, small_dir, tmp_path):
+    folder = tmp_path / 'run'
+    process = start('mnist_softmax.py', small_dir, '--steps', '1000000', '--run-dir', folder)
+    try:
+        wait_for_record(folder, process)
+        second = script('mnist_softmax.py', '--resume', '--run-dir', folder)
+        assert second.returncode == 2
+        assert f'process {process.pid} on ' in second.stderr
+        assert 'is training in it' in second.stderr.splitlines()[-1]
+    finally:
+        process.kill()
+        process.communicate()
+    with locks.held(folder):  # the kill has given it free
+        pass
+    assert not (folder / locks.NAME).exists()
+
+
+def wait_for_record(folder, process):
+    deadline = time.monotonic() + 120
+    while not (folder / 'run.json').exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+# Disks
+
+def privileged(*flags):
+    """unshare with these flags, or a skipped test."""
+    command = ['unshare', *flags]
+    if not shutil.which('unshare') or subprocess.run(
+            [*command, 'true'], check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip(f'{" ".join(command)} is not permitted here')
+    return command
+
+
+def in_shell(commands, small_dir, **places):
+    """A shell that may mount, with $python, $home and these places; returns what it did."""
+    places.update(MNIST_DATA_DIR=small_dir, python=sys.executable, home=HOME)
+    return subprocess.run(
+        [*privileged('-rm'), 'sh', '-c', commands], capture_output=True, text=True, check=False,
+        timeout=300, env={**os.environ, **{name: str(place) for name, place in places.items()}})
+
+
+def test_a_full_disk_costs_a_sentence_and_no_number(small_dir, tmp_path):
+    """100 MB hold two checkpoints of the CNN and not three; with more, the run goes on."""
+    for name in ('disk', 'saved', 'straight'):
+        (tmp_path / name).mkdir()
+    result = in_shell(
+        'mount -t tmpfs -o size=100m tmpfs $disk || exit 99\n'
+        'train="$python $home/mnist_cnn.py --quiet"\n'
+        'flags="--steps 10 --batch-size 20 --validation-size 500 --outliers 100"\n'
+        '$train $flags --run-dir $disk/run; echo status $?; ls $disk/run\n'
+        'mount -o remount,size=300m $disk; $train --resume --run-dir $disk/run\n'
+        'cp $disk/run/*-10.* $disk/run/checkpoint $disk/run/run.json $saved\n'
+        '$train $flags --run-dir $straight', small_dir, disk=tmp_path / 'disk',
+        saved=tmp_path / 'saved', straight=tmp_path / 'straight')
+    if result.returncode == 99:
+        pytest.skip('mounting a small disk is not permitted here')
+    assert 'Traceback' not in result.stderr
+    sentence = result.stderr.splitlines()[0]
+    assert sentence.startswith(f'mnist_cnn.py: {tmp_path}/disk/run: no checkpoint could be written')
+    assert 'No space left on device' in sentence
+    lines = result.stdout.splitlines()
+    assert lines[0] == 'status 1'
+    assert {'model.ckpt-2.index', 'model.ckpt-4.index'} <= set(lines)
+    assert not any('tempstate' in line or 'ckpt-6' in line for line in lines), lines
+    assert_same_weights(tmp_path / 'saved', tmp_path / 'straight')
+    assert lines.count(lines[-1]) == 2  # the same test accuracy
+
+
+def test_a_disk_that_only_reads(script, stopped, small_dir, tmp_path):
+    """Pictures are read with a run from it, data is learned from it, and training says no."""
+    folder, disk = stopped('mnist_softmax'), tmp_path / 'disk'
+    disk.mkdir()
+    result = in_shell(
+        'mount -t tmpfs tmpfs $disk && cp -r $run $disk/run && cp -r $MNIST_DATA_DIR $disk/data &&'
+        ' mount -o remount,ro $disk || exit 99\n'
+        '$python $home/predict.py --run-dir $disk/run $picture; echo status $?\n'
+        '$python $home/mnist_softmax.py --steps 5 --quiet --data-dir $disk/data --run-dir $new; '
+        'echo status $?\n'
+        '$python $home/mnist_softmax.py --run-dir $disk/new; echo status $?\n'
+        '$python $home/mnist_softmax.py --resume --run-dir $disk/run; echo status $?\n',
+        small_dir, disk=disk, run=folder, picture=PICTURE, new=tmp_path / 'new')
+    if result.returncode == 99:
+        pytest.skip('mounting a disk is not permitted here')
+    assert [line for line in result.stdout.splitlines() if line.startswith('status')] == [
+        'status 0', 'status 0', 'status 2', 'status 2']
+    new, again = result.stderr.splitlines()
+    for sentence, name in ((new, 'new'), (again, 'run')):
+        assert f'{disk}/{name}: no run can be kept there (Read-only file system)' in sentence
+
+
+def test_strokes_need_no_folder_that_can_be_written(small_dir, tmp_path):
+    disk = tmp_path / 'disk'
+    disk.mkdir()
+    result = in_shell(
+        'mount -t tmpfs -o ro tmpfs $disk || exit 99\n'
+        '$python $home/mnist_softmax.py --steps 5 --dataset strokes --data-dir $disk '
+        '--run-dir $new',
+        small_dir, disk=disk, new=tmp_path / 'new')
+    if result.returncode == 99:
+        pytest.skip('mounting a disk is not permitted here')
+    assert result.returncode == 0, result.stderr
+    assert 'The drawn digits cannot be kept' in result.stderr and 'Traceback' not in result.stderr
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='Windows keeps folders with open files in them')
+@pytest.mark.parametrize('name', ['mnist_softmax.py', 'mnist_numpy_sigmoid.py'])
+def test_a_folder_that_vanishes_is_a_sentence(small_dir, tmp_path, name):
+    folder = tmp_path / 'run'
+    length = '--steps' if name == 'mnist_softmax.py' else '--epochs'
+    process = start(name, small_dir, length, '20000' if length == '--steps' else '1000', '--quiet',
+                    '--run-dir', folder)
+    wait_for_checkpoint(folder, process)
+    os.rename(str(folder), str(tmp_path / 'moved'))
+    sentence = process.communicate(timeout=120)[1].splitlines()[-1]
+    assert process.returncode == 1
+    assert 'could be written' in sentence or 'could not be written' in sentence
+    assert checkpoints.exist(tmp_path / 'moved')
+
+
+# Numbers
+
+@pytest.mark.parametrize(('bad_update', 'step', 'good'), [(9, 10, 8), (8, 9, 4), (1, 2, None)])
+def test_diverging_names_the_step_the_cause_and_the_last_good_checkpoint(
+        small_dir, tmp_path, monkeypatch, bad_update, step, good):
+    """A checkpoint after an update that overflowed is none to go back to."""
+    calls, gradients = [], mnist_numpy_sigmoid.gradients
+
+    def overflowing(X, h, y):
+        calls.append(1)
+        dW, db = gradients(X, h, y)
+        return (dW * np.float32('nan'), db) if len(calls) == bad_update else (dW, db)
+
+    monkeypatch.setattr(mnist_numpy_sigmoid, 'gradients', overflowing)
+    with pytest.raises(UserError) as caught:
+        mnist_numpy_sigmoid.main(['--epochs', '20', '--quiet', '--data-dir', str(small_dir),
+                                  '--run-dir', str(tmp_path)])
+    assert caught.value.exit_status == 1
+    kept = 'no checkpoint was written before' if good is None else \
+        f'the last good checkpoint is that of step {good}'
+    assert str(caught.value).startswith(
+        f'step {step}: the loss is nan, training has diverged; most often --learning-rate 0.1 is '
+        f'too large: try a smaller one ({kept}, in ')
+    assert records.read(tmp_path)['status'] == 'diverged'
+    assert checkpoints.exist(tmp_path) == (good is not None)
+
+
+@pytest.mark.parametrize(('flags', 'words'), [
+    (['--steps', '1000000001'], 'is not a whole number from 1 to 1,000,000,000'),
+    (['--epochs', '0'], 'is not a whole number from 1 to 1,000,000,000'),
+    (['--steps', '9' * 5000], 'is not a whole number from 1 to 1,000,000,000'),
+    (['--validation-size', '2000000'], 'is not a whole number from 0 to 1,000,000'),
+    (['--learning-rate', '1e39'], "'1e39' is not a number above 0 and up to 1e38"),
+    (['--learning-rate', '0'], "'0' is not a number above 0 and up to 1e38"),
+])
+def test_an_absurd_flag_is_told_its_range(capsys, flags, words):
+    with pytest.raises(SystemExit) as caught:
+        mnist_softmax.main(flags)
+    assert caught.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('flags', 'words'), [
+    (['--batch-size', '5501', '--validation-size', '500'],
+     '--batch-size 5501: there are 5,500 training images; give a number from 1 to that'),
+    (['--validation-size', '6001'], 'between 0 and 6000'),
+])
+def test_more_than_the_data_has_is_refused(small_dir, tmp_path, flags, words):
+    with pytest.raises(UserError, match=words):
+        mnist_softmax.main([*flags, '--data-dir', str(small_dir), '--run-dir', str(tmp_path)])
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,104 @@
+"""Runs that are killed again and again end as if nothing had been; the same seed, the same bits."""
+import os
+import random
+import shutil
+import signal
+import time
+
+import pytest
+from test_training import assert_same_weights, start
+
+from digits import records
+
+RUNS = {  # a dozen looks at the validation set, each with a checkpoint, and epochs that end
+    'mnist_softmax.py': ['--steps', '1500', '--batch-size', '70', '--loss-every', '1'],
+    'mnist_cnn.py': ['--steps', '40', '--batch-size', '70', '--validation-size', '500',
+                     '--outliers', '500'],
+    'mnist_numpy_sigmoid.py': ['--epochs', '150'],
+}
+KILLS = {'mnist_softmax.py': 20, 'mnist_cnn.py': 20, 'mnist_numpy_sigmoid.py': 40}
+UNFINISHED = ('.tempstate', '.unfinished')
+
+
+def writing(folder, since):
+    """Whether a checkpoint or run.json is being written; files from before `since` are leftovers.
+    """
+    try:
+        return any(part in entry.name and entry.stat().st_mtime >= since
+                   for entry in os.scandir(str(folder)) for part in UNFINISHED)
+    except OSError:
+        return False
+
+
+def wait_to_kill(process, folder, seconds, in_a_write):
+    """Return after so many seconds; or, if asked, when something is being written after them."""
+    since = time.time()
+    while process.poll() is None:
+        if time.time() > since + seconds and (not in_a_write or writing(folder, since)):
+            return
+        time.sleep(0.0005)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == 'nt', reason='Windows has no signals to send')
+@pytest.mark.parametrize('name', RUNS)
+def test_killed_at_random_times_and_resumed_it_ends_with_the_same_bits(
+        small_dir, tmp_path, name):
+    """Half of the kills wait until something is written. No run starts over: all go on."""
+    began = time.monotonic()
+    straight = start(name, small_dir, *RUNS[name], '--run-dir', tmp_path / 'straight')
+    output = straight.communicate(timeout=600)[0]
+    assert straight.returncode == 0
+    length = time.monotonic() - began
+
+    rng, kills, writes, runs, folder = random.Random(0), 0, 0, 1, tmp_path / 'killed'
+    while kills < KILLS[name]:
+        since = time.time()
+        process = start(name, small_dir, *flags_for(name, folder), '--run-dir', folder)
+        wait_to_kill(process, folder, rng.uniform(0.2, 0.9) * length, in_a_write=kills % 2)
+        if process.poll() is None:
+            process.send_signal(signal.SIGSTOP)  # to see what it was doing
+            writes += writing(folder, since)
+            process.kill()
+            kills += 1
+        said = process.communicate()[1]
+        assert process.returncode in (0, -signal.SIGKILL), said
+        if finished(folder):  # it has come to its end before it was to be killed: on with another
+            check(folder, tmp_path / 'straight')
+            shutil.rmtree(str(folder))
+            runs += 1
+    last = start(name, small_dir, *flags_for(name, folder), '--run-dir', folder)
+    resumed, said = last.communicate(timeout=600)
+    assert last.returncode == 0, said
+    assert resumed.splitlines()[-1] == output.splitlines()[-1]
+    check(folder, tmp_path / 'straight')
+    print(f'{name}: {kills} kills, {writes} of them during a write; {runs} runs')
+
+
+def check(folder, straight):
+    """That the run in `folder` has ended as the one that nobody killed, and left nothing behind."""
+    assert finished(folder) and not any(folder.glob('*.tempstate*'))
+    assert_same_weights(folder, straight)
+    assert records.read(folder)['test_accuracy'] == records.read(straight)['test_accuracy']
+
+
+def finished(folder):
+    return (folder / 'run.json').exists() and records.read(folder)['status'] == 'finished'
+
+
+def flags_for(name, folder):
+    """--resume; for a run that was killed before it had a run.json, all flags again."""
+    return ['--resume'] if (folder / 'run.json').exists() else RUNS[name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('threads', ['1', '2'])
+@pytest.mark.parametrize('name', RUNS)
+def test_the_same_seed_gives_the_same_bits(small_dir, tmp_path, name, threads):
+    """TF_NUM_INTRAOP_THREADS is TensorFlow's own variable, the other one NumPy's OpenBLAS's."""
+    environment = {'TF_NUM_INTRAOP_THREADS': threads, 'OPENBLAS_NUM_THREADS': threads}
+    for folder in ('first', 'second'):
+        process = start(name, small_dir, *RUNS[name], '--quiet', '--run-dir', tmp_path / folder,
+                        environment=environment)
+        assert process.wait(300) == 0
+    assert_same_weights(tmp_path / 'first', tmp_path / 'second')
