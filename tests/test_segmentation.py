@@ -112,7 +112,7 @@ def difference(a, b):
     ({'gaps': (0.5, 1.5)}, 0),
     ({'heights': (28, 80)}, 0),
     ({'slope': 0.05}, 0),
-    ({'slope': -0.04, 'lines': 3, 'lengths': (6, 8)}, 0),
+    ({'slope': -0.04, 'lines': 3, 'lengths': (6, 8)}, 1),
     ({'dark': 0.35, 'noise': 0.012, 'quality': 75}, 0),
     ({'dust': 60, 'noise': 0.03}, 0),
     ({'marks': True}, 1),
