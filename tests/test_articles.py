@@ -135,11 +135,11 @@ def check_article_b(folder, epochs, tmp_path, monkeypatch, capfd):
                               '--epochs', str(epochs)])
     images, labels = idx.read_folder(folder)[:2]
     theirs = article_b(images.reshape(-1, 784), labels, epochs, 0)
-    assert [f'{accuracy:.4f}' for accuracy, _ in ours[:30]] == [
-        f'{accuracy:.4f}' for accuracy, _ in theirs[:30]]
     # Rounding errors grow with the epochs, and each BLAS adds up in an order of its own.
-    for mine, article in zip(ours, theirs):
+    for epoch, (mine, article) in enumerate(zip(ours, theirs)):
         assert mine == pytest.approx(article, rel=1e-3)
+        if epoch < 30:
+            assert abs(mine[0] - article[0]) * len(labels) < 1.5    # images
     assert 'warning' not in capfd.readouterr().err.lower()
 
 
