@@ -1,4 +1,5 @@
 """What the README promises, on the official files: minutes of training, so --slow."""
+import os
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 import mnist_cnn
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import classifier, doubt, idx, picture
+from digits import classifier, doubt, idx, picture, records
 from digits.errors import UserError
 
 pytestmark = [pytest.mark.slow, pytest.mark.mnist]
@@ -60,7 +61,7 @@ def test_cnn_and_the_shipped_pictures(script, cnn):
     lambda image: ImageOps.expand(image, 8).point(lambda value: 210 - value * 3 // 5),
 ], ids=['as it is', 'inverted', 'padded', 'enlarged', 'enlarged, inverted', 'on grey'])
 def test_mnist_as_pictures_reads_as_well(change, cnn, test_set):
-    images, labels = test_set
+    images, labels = (part[::4] for part in test_set)
     classify = classifier.restore(cnn)
     pictures = np.empty_like(images)
     for number, image in enumerate(images):
@@ -70,7 +71,7 @@ def test_mnist_as_pictures_reads_as_well(change, cnn, test_set):
             pictures[number] = 0
     before, after = (np.mean(classify(these)[0].argmax(axis=1) == labels)
                      for these in (images, pictures))
-    assert after > before - 0.001
+    assert after > before - 0.0015  # at most three of the 2,500 more are wrong
 
 
 def test_doubt(cnn, test_set):
@@ -103,13 +104,20 @@ def test_numpy(mnist_dir, tmp_path, capfd):
     (mnist_softmax, ['--steps', '5500', '--learning-rate', '0.1'], 0.885),
     (mnist_cnn, [], 0.984),
 ])
-def test_strokes_alone_teach_to_read_mnist(lesson, flags, least, mnist_dir, tmp_path, capfd):
-    """Trained on digits that a program draws, scored on all of MNIST's 10,000 test images."""
-    lesson.main(['--dataset', 'strokes', '--data-dir', str(tmp_path), '--run-dir',
-                 str(tmp_path / 'run'), *flags])
-    images, labels = idx.read_folder(mnist_dir)[2:]
-    probabilities = classifier.restore(tmp_path / 'run')(images[..., 0])[0]
-    accuracy = np.mean(probabilities.argmax(axis=1) == labels)
+def test_strokes_alone_teach_to_read_mnist(lesson, flags, least, test_set, tmp_path, capfd):
+    """Trained on digits that a program draws, scored on all of MNIST's 10,000 test images.
+
+    STROKES_RUN names a run of `mnist_cnn.py --dataset strokes` that is there, as it is in .ci/run.
+    """
+    run = tmp_path / 'run'
+    if lesson is mnist_cnn and 'STROKES_RUN' in os.environ:
+        run = Path(os.environ['STROKES_RUN'])
+        assert records.read(run)['dataset'] == 'strokes'
+    else:
+        lesson.main(['--dataset', 'strokes', '--data-dir', str(tmp_path), '--run-dir', str(run),
+                     *flags])
+    images, labels = test_set
+    accuracy = np.mean(classifier.restore(run)(images)[0].argmax(axis=1) == labels)
     with capfd.disabled():
         print(f'\n{lesson.__name__}.py, trained on strokes: {accuracy:.4f} on MNIST')
     assert accuracy >= least

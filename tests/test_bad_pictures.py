@@ -310,12 +310,11 @@ def test_the_largest_picture_of_each_format_costs_a_gigabyte_and_some_seconds(tm
     clear.putalpha(grey)
     large = {
         'rgb.png': (whole, {'compress_level': 1}), 'rgba.png': (clear, {'compress_level': 1}),
-        'la.png': (clear.convert('LA'), {'compress_level': 1}),
         '16.png': (Image.fromarray(np.asarray(grey).astype(np.uint16) * 200),
                    {'compress_level': 1}),
         'palette.png': (whole.convert('P'), {'transparency': bytes(range(256)),
                                              'compress_level': 1}),
-        'rgb.bmp': (whole, {}), 'grey.gif': (grey, {}), 'rgb.ppm': (whole, {}),
+        'rgb.bmp': (whole, {}), 'grey.gif': (grey, {}),
         'rgba.tif': (clear, {'compression': 'tiff_lzw'}),
         'jpeg.tif': (whole, {'compression': 'jpeg'}),
         'float.tif': (Image.fromarray(np.asarray(grey).astype(np.float32)),
@@ -600,8 +599,8 @@ def test_altered_files_give_an_image_or_a_sentence():
 
 @pytest.mark.slow
 def test_thousands_of_altered_files_do_so():
-    outcomes = read_altered(10000)
-    assert min(outcomes.values()) > 500, outcomes
+    outcomes = read_altered(6000)
+    assert min(outcomes.values()) > 300, outcomes
 
 
 def read_any_bytes(examples):
@@ -618,7 +617,7 @@ def test_any_bytes_give_an_image_or_a_sentence():
 
 @pytest.mark.slow
 def test_thousands_of_any_bytes_do():
-    read_any_bytes(10000)
+    read_any_bytes(6000)
 
 
 MODES = {'1': 1, 'L': 1, 'P': 1, 'LA': 2, 'PA': 2, 'La': 2, 'RGB': 3, 'YCbCr': 3, 'LAB': 3,
@@ -671,4 +670,4 @@ def test_any_image_gives_an_image_or_a_sentence():
 
 @pytest.mark.slow
 def test_thousands_of_any_images_do():
-    turn_any_image(10000)
+    turn_any_image(4000)

@@ -49,7 +49,7 @@ def test_images_on_the_disk_do_not_come_into_memory(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(('name', 'batch', 'few', 'many'), [
     ('mnist_softmax.py', '50', 500, 5000),
-    pytest.param('mnist_cnn.py', '4', 200, 1500, marks=pytest.mark.slow)])
+    ('mnist_cnn.py', '4', 200, 800)])
 def test_memory_does_not_grow_with_steps(small_dir, tmp_path, name, batch, few, many):
     first, second = (peak_mb(name, '--data-dir', small_dir, '--batch-size', batch, '--steps', steps,
                              '--run-dir', tmp_path / str(steps)) for steps in (few, many))
