@@ -61,7 +61,7 @@ def test_cnn_and_the_shipped_pictures(script, cnn):
     lambda image: ImageOps.expand(image, 8).point(lambda value: 210 - value * 3 // 5),
 ], ids=['as it is', 'inverted', 'padded', 'enlarged', 'enlarged, inverted', 'on grey'])
 def test_mnist_as_pictures_reads_as_well(change, cnn, test_set):
-    images, labels = (part[::4] for part in test_set)
+    images, labels = (part[::5] for part in test_set)
     classify = classifier.restore(cnn)
     pictures = np.empty_like(images)
     for number, image in enumerate(images):
@@ -71,7 +71,7 @@ def test_mnist_as_pictures_reads_as_well(change, cnn, test_set):
             pictures[number] = 0
     before, after = (np.mean(classify(these)[0].argmax(axis=1) == labels)
                      for these in (images, pictures))
-    assert after > before - 0.0015  # at most three of the 2,500 more are wrong
+    assert after > before - 0.0016  # at most three of the 2,000 more are wrong
 
 
 def test_doubt(cnn, test_set):

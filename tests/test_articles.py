@@ -151,7 +151,7 @@ def test_numpy_script_has_the_accuracies_of_the_article_s_arithmetic(
 @pytest.mark.slow
 @pytest.mark.mnist
 def test_numpy_script_has_them_on_mnist_too(mnist_dir, tmp_path, monkeypatch, capfd):
-    check_article_b(mnist_dir, 46, tmp_path, monkeypatch, capfd)
+    check_article_b(mnist_dir, 20, tmp_path, monkeypatch, capfd)
 
 
 def test_numpy_script_stops_over_0_80_unless_told_how_long(script, tmp_path):

@@ -127,7 +127,6 @@ def uninterrupted(small_dir, tmp_path_factory):
 @pytest.mark.parametrize(('name', 'blow'), [
     ('mnist_softmax.py', signal.SIGINT), ('mnist_softmax.py', signal.SIGTERM),
     ('mnist_softmax.py', SIGKILL), ('mnist_cnn.py', signal.SIGTERM),
-    ('mnist_cnn.py', SIGKILL),
     pytest.param('mnist_cnn_3x3.py', SIGKILL, marks=pytest.mark.slow),
     ('mnist_numpy_sigmoid.py', signal.SIGINT),
     ('mnist_numpy_sigmoid.py', SIGKILL),
