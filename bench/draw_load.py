@@ -51,8 +51,9 @@ def load(url, clients, wait, seconds, folder):
     (folder / 'seven.png').write_bytes(seven())
     (folder / 'clients.py').write_text(CLIENTS.format(wait=wait))
     subprocess.run([sys.executable, '-m', 'locust', '-f', str(folder / 'clients.py'), '--headless',
-                    '--users', str(clients), '--spawn-rate', str(clients), '--host', url,
-                    '--run-time', f'{seconds}s', '--only-summary', '--csv', str(folder / 'out')],
+                    '--users', str(clients), '--spawn-rate', str(clients / 5), '--host', url,
+                    '--run-time', f'{seconds}s', '--only-summary', '--csv', str(folder / 'out'),
+                    '--reset-stats'],  # after the five seconds in which they come
                    check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open(str(folder / 'out_stats.csv'), encoding='utf-8', newline='') as file:
         return list(csv.DictReader(file))[-1]
