@@ -301,6 +301,7 @@ def test_what_takes_too_long_is_stopped(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 @posix
 def test_the_largest_picture_of_each_format_costs_a_gigabyte_and_some_seconds(tmp_path):
     side = 9400
@@ -427,6 +428,7 @@ def test_names_that_the_terminal_cannot_show(tmp_path, predict):
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 @posix
 def test_ten_thousand_files(tmp_path, run):
     """Every line and every sentence is there, in order, and memory is that of a few."""
@@ -598,6 +600,7 @@ def test_altered_files_give_an_image_or_a_sentence():
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_thousands_of_altered_files_do_so():
     outcomes = read_altered(6000)
     assert min(outcomes.values()) > 300, outcomes
@@ -616,6 +619,7 @@ def test_any_bytes_give_an_image_or_a_sentence():
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_thousands_of_any_bytes_do():
     read_any_bytes(6000)
 
@@ -669,5 +673,6 @@ def test_any_image_gives_an_image_or_a_sentence():
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_thousands_of_any_images_do():
     turn_any_image(4000)

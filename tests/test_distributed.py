@@ -380,6 +380,7 @@ UNDISTURBED = 0.85  # of the small data set's test images, after these 500 steps
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 @pytest.mark.parametrize('victim', [('worker', 1), ('worker', 0), ('ps', 0)])
 def test_who_is_killed_comes_back_and_training_goes_on(apart, victim):
     apart.kill(victim)
@@ -392,6 +393,7 @@ def test_who_is_killed_comes_back_and_training_goes_on(apart, victim):
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_who_stays_away_is_named(on_loopback):
     """Unless it died between its gradient and its leave to go on: another worker takes that, and
     does both shares; so it is started and killed until it dies elsewhere."""
@@ -414,6 +416,7 @@ def test_who_stays_away_is_named(on_loopback):
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_a_partition_of_30_seconds_heals(apart, hosts):
     if hosts is None:
         pytest.skip('a partition needs network namespaces: run as root on Linux with iproute2')
