@@ -41,7 +41,7 @@ MOST_SECONDS = 2  # of one core, to decode a picture
 THREADS = 4  # two cores are busy with two; another two wait for neither
 # Seconds that a thread may hold the interpreter while others wait. Reading a picture lets go of
 # it often, and waits to have it back (bugs.python.org/issue7946): with Python's 0.005, 200 clients
-# had a third of the answers.
+# had a quarter of the answers (bench/RESULTS.md).
 SWITCH_INTERVAL = 5e-5
 MOST_WAITING = 256  # requests that no thread has taken yet; those behind them get a 503
 MOST_CONNECTIONS = 512
