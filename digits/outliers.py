@@ -59,13 +59,13 @@ def _scribbles(random, count):
             first, second, third = (f'{x},{y}' for x, y in zip(*points))
             lines.append(f'{first} {second} {random.choice(["", "| "])}{third}')
         way = strokes.Way('scribble', 1, ' / '.join(lines))
-        images.append(strokes.draw_way(random, 0, way, min(8, count - start), STYLE))
+        images.append(strokes.draw_way(random, STYLE, way, min(8, count - start)))
     return np.concatenate(images or [np.empty([0, 28, 28], np.uint8)])
 
 
 def _letters(random, count):
     """Images uint8 [count, 28, 28] of LETTERS, each as often as the others (to within one)."""
-    images = [strokes.draw_way(random, 0, strokes.Way(letter, 1, points),
-                               len(range(place, count, len(LETTERS))), STYLE)
+    images = [strokes.draw_way(random, STYLE, strokes.Way(letter, 1, points),
+                               len(range(place, count, len(LETTERS))))
               for place, (letter, points) in enumerate(LETTERS.items()) if place < count]
     return np.concatenate(images or [np.empty([0, 28, 28], np.uint8)])

@@ -27,7 +27,8 @@ corners and lifts) differs, write another way. Then look at it:
 
     import matplotlib.pyplot, numpy
     from digits import strokes
-    sevens = strokes.draw_way(numpy.random.RandomState(0), 7, strokes.SKELETONS[7][-1], 20)
+    sevens = strokes.draw_way(numpy.random.RandomState(0), strokes.STYLES[7],
+                              strokes.SKELETONS[7][-1], 20)
     matplotlib.pyplot.imsave('sevens.png', numpy.hstack(sevens), cmap='gray')
 
 tests/test_strokes.py checks every line, and holds a hash of the data set, to be renewed.
@@ -660,9 +661,9 @@ def centre(images):
     return images[np.arange(len(images))[:, None, None], y[:, :, None], x[:, None, :]]
 
 
-def draw_way(rng, digit, way, n, style=None):
-    """n images uint8 [n, 28, 28] of a digit written in one way; in its own style, or in `style`."""
-    style, skeleton = style or STYLES[digit], compile_way(way)
+def draw_way(rng, style, way, n):
+    """n images uint8 [n, 28, 28] of a digit (or a letter) written in one way, in a Style."""
+    skeleton = compile_way(way)
     points = bend(rng, write(rng, skeleton, n), style)
     path, ink = lay_path(rng, skeleton, points)
     images = frame(path, ink, choose_pen(rng, n, style))
@@ -687,7 +688,7 @@ def make(count, seed=0, progress=None):
             chosen = mine[choice == number]
             for start in range(0, len(chosen), BATCH):
                 batch = chosen[start:start + BATCH]
-                images[batch] = draw_way(rng, digit, way, len(batch))
+                images[batch] = draw_way(rng, STYLES[digit], way, len(batch))
                 if progress is not None:
                     progress(len(batch))
     return images, labels

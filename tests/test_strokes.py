@@ -212,7 +212,7 @@ def test_parse():
 def test_the_way_in_the_docstring_reads_as_a_seven(data):
     line = re.search(r"Way\('(.+)', (\d+), '(.+)'\),", strokes.__doc__)
     way = Way(line.group(1), float(line.group(2)), line.group(3))
-    sevens = strokes.draw_way(np.random.RandomState(0), 7, way, 100)
+    sevens = strokes.draw_way(np.random.RandomState(0), strokes.STYLES[7], way, 100)
     assert (nearest_neighbours(data[0], data[1], sevens) == 7).mean() > 0.8      # 0.92 when written
 
 
