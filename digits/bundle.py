@@ -86,6 +86,11 @@ def _stored(prefix, shards, name, fields, dtype, shape):
     if len(data) != size or _masked(crc32c(data)) != fields.get(6):
         raise Damaged(f'the checksum of {name} is wrong')
     array[...] = np.frombuffer(data, dtype).reshape(shape)
+    return finite(array, name)
+
+
+def finite(array, name):
+    """The array; Damaged if a number in it is not finite: no run here has kept such."""
     if not np.isfinite(array).all():
         raise Damaged(f'{name} holds numbers that are not finite')
     return array

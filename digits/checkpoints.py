@@ -77,6 +77,10 @@ class _Checkpoints:
         found = self._newest_whole(lambda error: None)
         return found and found[0]
 
+    def _unwritten(self, error):
+        return UserError(f'{self._folder}: no checkpoint could be written, is the disk full or the '
+                         f'folder gone? ({_reason(error)})', 1)
+
     def _newest_whole(self, passed_over):
         for file in self._files():
             try:
@@ -122,8 +126,7 @@ class SaverCheckpoints(_Checkpoints):
                 _settle(path)
         except (self._tf.errors.OpError, ValueError, OSError) as error:
             self._tidy()
-            raise UserError(f'{self._folder}: no checkpoint could be written, is the disk full or '
-                            f'the folder gone? ({_reason(error)})', 1) from error
+            raise self._unwritten(error) from error
 
     def _files(self):
         return [self._folder / f'model.ckpt-{step}' for step in reversed(self.steps())]
@@ -197,8 +200,7 @@ class ArrayCheckpoints(_Checkpoints):
         except OSError as error:
             with contextlib.suppress(OSError):
                 unfinished.unlink()
-            raise UserError(f'{self._folder}: no checkpoint could be written, is the disk full or '
-                            f'the folder gone? ({error.strerror})', 1) from error
+            raise self._unwritten(error) from error
 
     def _whole(self, path):
         try:
@@ -269,10 +271,7 @@ def _npz_array(archive, name, dtype, shape, size):
                 f"{{'descr': {dtype.str!r}, 'fortran_order': False, 'shape': {shape}, }}"):
             raise bundle.Foreign(f'its {name} is not {dtype} {list(shape)}')
         data = file.read(size + 1)  # to the end, where the checksum is compared
-    array = np.frombuffer(data, dtype).reshape(shape)
-    if not np.isfinite(array).all():
-        raise bundle.Damaged(f'{name} holds numbers that are not finite')
-    return array
+    return bundle.finite(np.frombuffer(data, dtype).reshape(shape), name)
 
 
 def _settle(path):

@@ -31,6 +31,12 @@ def take(file) -> bool:
     return True
 
 
+def unkept(folder: Path, error: OSError) -> UserError:
+    """What to raise where the operating system lets nothing be written into a run's folder."""
+    return UserError(f'{folder}: no run can be kept there ({error.strerror}); name another folder '
+                     'with --run-dir')
+
+
 @contextlib.contextmanager
 def held(folder: Path):
     """One process at a time in a run's folder; the file in it says which, and goes at the end.
@@ -43,8 +49,7 @@ def held(folder: Path):
         try:
             file = stack.enter_context(open(str(path), 'a+', encoding='utf-8'))
         except OSError as error:
-            raise UserError(f'{folder}: no run can be kept there ({error.strerror}); name another '
-                            'folder with --run-dir') from error
+            raise unkept(folder, error) from error
         if not take(file):
             file.seek(0)
             holder = ' '.join(file.read(200).split()) or 'another process'

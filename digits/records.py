@@ -140,8 +140,7 @@ def new_folder(args) -> Path:
             folder.mkdir(parents=True, exist_ok=True)
             held = {path.name for path in folder.iterdir()} - {locks.NAME, UNFINISHED}
         except OSError as error:
-            raise UserError(f'{folder}: no run can be kept there ({error.strerror}); name another '
-                            'folder with --run-dir') from error
+            raise locks.unkept(folder, error) from error
         if held:
             raise UserError(f'{folder} is not empty: add --resume to go on with the run in it, or '
                             'name another folder')
@@ -160,8 +159,7 @@ def timed_folder(root: Path, script: str, seed: int) -> Path:
         except FileExistsError:  # another run began in this second
             continue
         except OSError as error:
-            raise UserError(f'{folder}: no run can be kept there ({error.strerror}); name another '
-                            'folder with --run-dir') from error
+            raise locks.unkept(folder, error) from error
     raise UserError(f'{folder}: too many runs in one second')
 
 
