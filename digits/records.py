@@ -38,7 +38,8 @@ def new(args, dataset: str, steps: int) -> dict:
     training alone. `recipe` is the flags that shape the run, as one would type them, without those
     at their defaults. `epoch_losses` has, for the step of each checkpoint, the sum of losses since
     its epoch began, for the average that --loss-every prints. `looks` has, for each step at which
-    the validation set was scored, losses and accuracy. `doubt` is what doubt.fit found.
+    the validation set was scored, losses and accuracy. `doubt` is what doubt.fit found. `precision`
+    is what was asked for ('auto') until there is a session, and then what that computes in.
     """
     return {
         'script': args.script,
@@ -61,7 +62,7 @@ def new(args, dataset: str, steps: int) -> dict:
         'looks': {},
         'seconds': {'import': 0.0, 'data': 0.0, 'training': 0.0, 'whole': 0.0},
         'images_per_second': None,
-        'precision': 'float32',
+        'precision': getattr(args, 'precision', 'float32'),
         'versions': {'tensorflow': None, 'numpy': np.__version__,
                      'python': platform.python_version()},
         'processor': processor.name(),

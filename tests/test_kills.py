@@ -10,7 +10,7 @@ from test_training import assert_same_weights, start
 
 from digits import records
 
-RUNS = {  # a dozen looks at the validation set, each with a checkpoint, and epochs that end
+RUNS = {  # several looks at the validation set, each with a checkpoint, and epochs that end
     'mnist_softmax.py': ['--steps', '1500', '--batch-size', '70', '--loss-every', '1'],
     'mnist_cnn.py': ['--steps', '40', '--batch-size', '70', '--validation-size', '500',
                      '--outliers', '500'],
@@ -30,11 +30,19 @@ def writing(folder, since):
         return False
 
 
-def wait_to_kill(process, folder, seconds, in_a_write):
-    """Return after so many seconds; or, if asked, when something is being written after them."""
+def wait_to_kill(process, folder, kills, seconds):
+    """Return when it is time for the next kill, or when the process has ended.
+
+    The first comes as soon as there is a run.json, before there is a session; the others after so
+    many seconds, and every second one of them when something is being written.
+    """
     since = time.time()
     while process.poll() is None:
-        if time.time() > since + seconds and (not in_a_write or writing(folder, since)):
+        if kills == 0:
+            due = (folder / 'run.json').exists()
+        else:
+            due = time.time() > since + seconds and (kills % 2 == 0 or writing(folder, since))
+        if due:
             return
         time.sleep(0.0005)
 
@@ -44,7 +52,7 @@ def wait_to_kill(process, folder, seconds, in_a_write):
 @pytest.mark.parametrize('name', RUNS)
 def test_killed_at_random_times_and_resumed_it_ends_with_the_same_bits(
         small_dir, tmp_path, name):
-    """Half of the kills wait until something is written. No run starts over: all go on."""
+    """No run starts over: all go on."""
     began = time.monotonic()
     straight = start(name, small_dir, *RUNS[name], '--run-dir', tmp_path / 'straight')
     output = straight.communicate(timeout=600)[0]
@@ -55,7 +63,7 @@ def test_killed_at_random_times_and_resumed_it_ends_with_the_same_bits(
     while kills < KILLS[name]:
         since = time.time()
         process = start(name, small_dir, *flags_for(name, folder), '--run-dir', folder)
-        wait_to_kill(process, folder, rng.uniform(0.2, 0.9) * length, in_a_write=kills % 2)
+        wait_to_kill(process, folder, kills, rng.uniform(0.2, 0.9) * length)
         if process.poll() is None:
             process.send_signal(signal.SIGSTOP)  # to see what it was doing
             writes += writing(folder, since)

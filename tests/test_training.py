@@ -158,6 +158,15 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(script, small_dir, tmp_p
     assert records.read(folder)['status'] == 'finished'
 
 
+@pytest.mark.parametrize('precision', ['auto', 'float32', 'bfloat16'])
+def test_killed_before_it_has_a_session_a_run_chooses_its_precision_again(
+        parsed, tmp_path, precision):
+    """Its run.json knows only what was asked for. It said float32, and the run went on in that."""
+    args = parsed(mnist_cnn, ['--precision', precision, '--run-dir', str(tmp_path)])
+    records.write(tmp_path, records.new(args, 'small', 100))
+    assert parsed(mnist_cnn, ['--resume', '--run-dir', str(tmp_path)]).precision == precision
+
+
 def test_kept_are_the_last_two_checkpoints_and_the_best(script, tmp_path):
     script('mnist_softmax.py', '--steps', '50', '--learning-rate', '30', '--run-dir', tmp_path)
     best = records.read(tmp_path)['best']['step']
