@@ -4,12 +4,14 @@ $ python bench/strokes.py
 
 Trains softmax regression on nothing but strokes and scores it on MNIST's first 10,000 training
 images, never on its test set: that is what digits/strokes.py was made on, and what to look at when
-you change it. Writes the section `strokes` of RESULTS.md, and strokes.png, 200 of the digits; with
---mnist-sheet FILE also 200 of MNIST's to lay beside them, which are not ours to hand on. With
---run-dir RUN also what that run, of `mnist_cnn.py --dataset strokes`, reads as what.
+you change it. Counts how many images of both enclose paper. Writes the section `strokes` of
+RESULTS.md, and strokes.png, 200 of the digits; with --mnist-sheet FILE also 200 of MNIST's to lay
+beside them, which are not ours to hand on. With --run-dir RUN also what that run, of
+`mnist_cnn.py --dataset strokes`, reads as what.
 """
 import argparse
 import datetime
+import math
 import os
 import sys
 from pathlib import Path
@@ -61,6 +63,9 @@ def levers():
         'no spread of width': set_constants(WIDTH=0),
         'no rotation': set_constants(ROTATION=0),
         'no spread of the pen': set_constants(PEN_WIDTH=(strokes.PEN_WIDTH[0], 0)),
+        'no end to how far a hand goes': set_styles(reach=math.inf),
+        'pens that fill loops': set_styles(thickest=math.inf),
+        'no specks': set_styles(specks=0),
         'no pressure, no rough edges': set_constants(PRESSURE=0, ROUGHNESS=0),
     }
 
@@ -123,6 +128,20 @@ def table(counts):
               for digit, row in enumerate(counts))]
 
 
+def have_holes(images):
+    """Whether ink encloses paper in images uint8 [n, 28, 28]: bool [n]."""
+    paper = np.pad(images < 128, [(0, 0), (1, 1), (1, 1)], mode='constant', constant_values=True)
+    reached = np.zeros_like(paper)
+    reached[:, 0] = True
+    count = 0
+    while reached.sum() > count:  # from the frame, a pixel further with every round
+        count = reached.sum()
+        for here, there in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[:, :, 1:], np.s_[:, :, :-1])):
+            reached[here] |= reached[there] & paper[here]
+            reached[there] |= reached[here] & paper[there]
+    return (paper & ~reached).any(axis=(1, 2))
+
+
 def sheet(images, labels, path):
     """The first 20 images of each digit, dark on white, a row for each."""
     rows = [np.hstack(images[labels == digit][:20]) for digit in range(10)]
@@ -163,12 +182,19 @@ def main(argv=None):
         rows.append(f'| {name} | {accuracy:.4f} | {accuracy - whole:+.4f} |')
         print(rows[-1], flush=True)
     print('\n'.join(table(counts)))
-    lines = []
+    ours, digits = strokes.make(PROXY)
+    holes = [[have_holes(those)[of == digit].mean() for digit in range(10)]
+             for those, of in ((images[..., 0], labels), (ours, digits))]
+    lines = ['Share that encloses paper:', '', '| | ' + ' | '.join(map(str, range(10))) + ' |',
+             '|---' * 11 + '|',
+             *(f'| {whose} | ' + ' | '.join(f'{share:.3f}' for share in row) + ' |'
+               for whose, row in zip(('MNIST', 'strokes'), holes)), '']
     if args.run_dir:
         read = classifier.restore(args.run_dir)(images[..., 0])[0].argmax(axis=1)
-        lines = [f'{records.read(args.run_dir)["script"]}.py, trained on strokes: '
-                 f'{np.mean(read == labels):.4f} of them.', '', *table(confusion(read, labels)), '']
-        print('\n'.join(lines))
+        lines += [f'{records.read(args.run_dir)["script"]}.py, trained on strokes: '
+                  f'{np.mean(read == labels):.4f} of them.', '',
+                  *table(confusion(read, labels)), '']
+    print('\n'.join(lines))
     turns.write('strokes', '\n'.join([
         '## strokes', '',
         f'Softmax regression, trained on {args.count:,} strokes and on nothing else, on the first '

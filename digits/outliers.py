@@ -4,12 +4,15 @@ A network that has seen nothing but digits is sure of a digit whatever it is sho
 images that are none, with all ten digits equally likely as their answer, it doubts what it does not
 know: Hendrycks, Mazeika and Dietterich, "Deep anomaly detection with outlier exposure", 2019.
 """
+import math
+
 import numpy as np
 
 from digits import strokes
 
 LABEL = 10  # of what is no digit: tf.one_hot(10, 10) is ten zeros
-STYLE = strokes.Style(width=1.15, slant=0.08, pen=1.15)  # of scribbles and letters; no digit's
+# Of scribbles and letters, which nobody need be able to read; no digit's.
+STYLE = strokes.Style(width=1.15, slant=0.08, pen=1.15, reach=math.inf, specks=0)
 # As digits/strokes.py writes digits; no B, C, D, O, S, U, Z, which are written like some digit.
 LETTERS = {
     'A': '4,100 32,0 | 60,100 / 14,62 50,62', 'E': '50,2 6,2 | 6,98 | 52,98 / 6,50 44,50',

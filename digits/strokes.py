@@ -6,13 +6,15 @@ No picture of a digit is stored here. What is stored is how people write: for ea
 ways of writing it (`SKELETONS`), each a few lists of points the pen passes. To make an image,
 
 1. mix the examples of one way at random, and let the hand miss every point a little;
-2. bend the whole digit: proportions, waves, slant, width, rotation;
+2. bend the whole digit: proportions, waves, slant, width, rotation, none of it very far: people
+   write to be read;
 3. draw a natural cubic spline through the points, in centripetal parameterisation (Lee, "Choosing
    nodes in parametric curve interpolation", 1989): it keeps clear of loops nobody drew;
-4. lay ink along it, with a pen of random width, pressure, softness and roughness;
+4. lay ink along it, with a pen of random width, pressure, softness and roughness, not so broad
+   that it fills a loop;
 5. frame it as MNIST is (LeCun et al., "Gradient-based learning applied to document recognition",
-   1998): scaled to fit 20 x 20, then moved in 28 x 28, by whole pixels, to put its centre of mass
-   at index 14.
+   1998): scaled to fit 20 x 20, in which a scanner leaves a speck of dust on some, then moved in
+   28 x 28, by whole pixels, to put its centre of mass at index 14.
 
 To add a way of writing 7, add a line to `SKELETONS[7]`:
 
@@ -37,6 +39,7 @@ The same seed makes the same bytes, whatever the version of NumPy and the proces
 numbers come from RandomState, whose stream NumPy has frozen; the geometry is in float64 and then
 rounded, far more coarsely than computers differ in it; from there on, every sum is exact.
 """
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -48,7 +51,7 @@ BOX = 20                        # the longer side of the ink in it
 BORDER = (FRAME - BOX) // 2     # from the frame to the box, before the move to the centre of mass
 CENTRE = 14.0                   # index of the centre of mass, in x and in y
 
-# The hand. Lengths are in heights of the digit; an sd is that of a normal distribution.
+# The hand. Lengths are in heights of the digit; an sd is that of a normal distribution (Hand).
 BLEND = 1.6             # how evenly a way's examples mix (sum of a Dirichlet distribution's alphas)
 EXAGGERATION = 1.25     # the mix goes this far from the mean of the examples: over 1, beyond them
 MISS = 0.030            # sd of a point's displacement, for a hand of average care
@@ -69,6 +72,7 @@ ROUGHNESS = 0.16            # edges wander by 0 to this (sd), from pixel to pixe
 PRESSURE = 0.18             # sd of the amplitude with which the ink's weight varies along a stroke
 BLUR = 0.62                 # sd of the blots that lay the ink, in pen radii: see draw()
 BLUR_LEAST = 0.5            # the same in pixels, or the blots would show one by one
+SPECK_RADIUS = 0.3, 1.2     # of the scanner's dust: least and greatest, in pixels
 
 
 class Style(NamedTuple):
@@ -85,20 +89,23 @@ class Style(NamedTuple):
     waist: float = 0.0      # how much lower the middle,
     bow: float = 0.0        # and how much further left than the ends
     freedom: float = 1.0    # factor on the sd of rotation, slant and pen: a 1 is read at any angle
+    thickest: float = math.inf  # of a pen's radius: so much of the digit's spread across its length
+    reach: float = 2.0      # no normal distribution of the hand goes further than so many sd
+    specks: float = 0.04    # share of the images with a speck of dust
 
 
 STYLES = (
     # width, slant, pen, taper, waist, bow, freedom
-    Style(1.15, 0.13, 1.17, 0.20, 0.15, -0.50),             # 0
+    Style(1.15, 0.13, 1.17, 0.20, 0.15, -0.50, thickest=0.5),  # 0
     Style(1.15, 0.09, 1.13, 0.00, 0.00, 0.00, 1.3),         # 1
-    Style(1.28, -0.03, 1.02, 0.40, 0.15, -0.45),            # 2
+    Style(1.20, -0.03, 1.02, 0.25, 0.15, -0.45),            # 2
     Style(1.28, -0.04, 0.98, 0.20, 0.00, 0.65),             # 3
     Style(1.02, 0.07, 0.94, -0.10, 0.00, 0.47),             # 4
     Style(1.42, 0.03, 0.95, -0.20, 0.30, 0.30),             # 5
-    Style(1.13, -0.03, 0.98, 0.00, 0.07, -0.45),            # 6
+    Style(1.13, -0.03, 0.98, 0.00, 0.07, -0.45, thickest=0.5),  # 6
     Style(1.22, -0.07, 1.07, 0.10, 0.07, -0.20),            # 7
-    Style(1.10, 0.00, 0.94, -0.40, 0.15, 0.30),             # 8
-    Style(1.02, 0.05, 0.90, -0.10, 0.07, 0.00),             # 9
+    Style(1.10, 0.00, 0.94, -0.40, 0.15, 0.30, thickest=0.5),  # 8
+    Style(1.02, 0.05, 0.90, -0.10, 0.07, 0.00, thickest=0.5),  # 9
 )
 
 
@@ -123,10 +130,14 @@ SKELETONS = {
             60,14 34,3 8,22 2,56 14,90 44,97 76,82 84,44 68,12 40,4
             46,10 24,8 8,34 4,62 14,92 34,98 54,80 62,46 54,14 36,10
         """),
-        Way('open at the top', 3, """
+        Way('open at the top', 2.5, """
             30,12 22,10 8,30 4,58 14,90 34,96 56,80 64,48 54,14 24,2
             52,2 26,14 8,36 6,60 16,92 36,97 56,82 62,52 52,26 28,14
             66,6 40,6 12,24 4,58 16,92 44,96 68,78 72,46 56,16 26,14
+            24,6 16,14 6,34 4,60 14,90 34,97 58,80 66,48 62,22 48,2
+            14,6 8,18 4,38 6,64 16,91 36,97 60,80 68,48 64,24 54,6
+            46,2 30,6 14,22 5,52 14,90 36,97 60,84 68,56 68,36 62,16
+            24,10 16,14 8,30 4,62 14,91 34,97 54,82 60,54 60,30 46,8
         """),
         Way('clockwise', 2, """
             40,3 56,10 66,34 66,60 54,90 32,98 12,84 4,52 12,20 40,3
@@ -140,14 +151,16 @@ SKELETONS = {
             32,0 30,33 29,66 31,100
             30,0 27,33 31,66 35,100
         """),
-        Way('flag', 3, """
+        Way('flag', 4, """
             22,16 32,4 | 32,35 28,68 24,100
             4,30 32,2 | 30,35 28,68 26,100
             14,18 28,2 | 30,35 30,68 30,100
             8,26 34,0 | 33,35 32,68 32,100
             20,8 30,2 | 30,35 30,68 29,100
+            0,36 30,2 | 30,35 28,68 26,100
+            16,24 36,0 | 33,35 26,68 20,100
         """),
-        Way('flag and base', 1.5, """
+        Way('flag and base', 2, """
             2,30 34,2 | 32,50 30,97 / -8,98 30,97 72,95
             12,20 32,2 | 32,50 32,97 / 6,98 32,97 60,96
             20,12 34,2 | 33,50 32,97 / 12,97 34,98 56,97
@@ -182,7 +195,7 @@ SKELETONS = {
             26,22 30,8 40,2 46,14 44,36 36,58 24,78 14,92 | 30,94 44,94 60,96
             6,14 22,4 42,4 50,10 44,30 30,52 16,72 2,92 | 24,90 50,90 80,92
         """),
-        Way('small loop at the foot', 6, """
+        Way('small loop at the foot', 5, """
             4,24 18,6 40,4 54,20 48,46 32,72 14,92 4,90 8,78 24,82 46,94 68,92
             8,20 24,6 46,8 56,28 48,54 32,78 16,94 4,88 12,76 30,82 52,92 80,82
             4,30 12,10 32,2 48,14 48,40 36,68 22,90 8,96 4,84 20,78 44,92 72,98
@@ -190,6 +203,21 @@ SKELETONS = {
         Way('round foot', 3, """
             4,22 18,4 42,4 54,22 48,44 34,62 18,80 10,94 24,99 42,96 64,90
             6,16 26,4 48,12 54,30 46,50 30,68 14,84 8,94 20,96 42,92 68,94
+        """),
+        Way('large loop at the foot', 6, """
+            2,26 10,8 30,0 50,8 50,30 38,56 18,82 0,97 -14,90 -4,72 18,64 44,78 66,90
+            4,30 8,10 30,0 52,12 52,36 42,62 26,86 8,99 -6,88 2,66 24,60 46,76 72,84
+            0,20 16,4 38,2 52,16 46,40 32,64 12,84 -8,97 -18,90 -6,76 20,70 46,84 80,86
+            10,34 10,12 32,0 54,14 54,40 44,66 28,88 4,98 -6,84 8,64 30,62 48,78 62,96
+        """),
+        Way('foot curled in', 2, """
+            4,14 24,2 48,10 58,36 52,66 32,90 12,97 0,86 8,70 28,66 46,74 58,88
+            10,20 30,4 52,14 58,44 50,74 30,94 10,98 -2,84 10,66 30,62 44,70 52,84
+            0,8 22,2 46,16 54,44 46,72 28,92 10,98 0,84 10,68 26,66 38,74 48,92
+        """),
+        Way('straight top', 1.5, """
+            44,0 46,18 44,38 40,58 30,78 14,96 0,92 2,76 16,66 34,74 50,92
+            36,4 46,16 46,36 40,56 28,78 12,96 2,88 6,72 20,64 36,74 56,90
         """),
     ],
     3: [
@@ -222,6 +250,10 @@ SKELETONS = {
             6,6 28,5 54,3 | 40,22 24,42 | 46,44 58,66 48,90 26,98 4,90
             2,8 26,6 48,8 | 38,24 26,38 | 46,46 52,68 42,90 22,97 0,88
         """),
+        Way('flat foot', 1.5, """
+            4,10 26,4 46,12 42,30 28,42 16,48 | 36,48 54,62 50,84 28,94 -4,92 -18,97
+            2,16 24,2 46,10 44,28 32,40 20,44 | 38,48 52,64 46,82 22,92 -2,88 -18,96
+        """),
     ],
     4: [
         Way('open', 9, """
@@ -230,7 +262,7 @@ SKELETONS = {
             4,4 6,22 8,38 14,46 | 26,48 40,46 52,40 / 54,0 52,34 50,66 48,98
             18,6 12,22 4,40 4,52 | 20,58 46,56 74,52 / 52,20 50,44 44,72 42,98
         """),
-        Way('closed', 3, """
+        Way('closed', 0.8, """
             44,2 30,22 14,44 2,62 | 26,63 48,62 72,60 / 46,4 46,34 45,68 44,98
             50,4 34,24 16,42 4,56 | 30,58 52,56 76,54 / 50,6 48,36 46,68 44,100
         """),
@@ -239,7 +271,7 @@ SKELETONS = {
             6,10 4,28 8,44 22,48 38,42 50,28 56,6 | 54,32 52,66 48,98
             12,2 4,22 2,44 16,54 34,52 48,44 54,10 | 52,36 46,70 44,98
         """),
-        Way('closed, one stroke', 1.2, """
+        Way('closed, one stroke', 0.4, """
             56,10 34,22 16,40 6,52 | 26,56 46,50 60,28 | 54,52 48,74 44,98
             52,4 34,20 14,38 4,50 | 24,50 44,46 56,16 | 50,46 44,72 40,98
         """),
@@ -266,6 +298,10 @@ SKELETONS = {
             58,4 34,5 20,12 14,28 20,40 38,50 50,64 46,84 26,97 4,90
             62,2 38,8 24,18 18,32 26,44 40,54 46,68 38,88 20,96 2,94
         """),
+        Way('foot curled in', 1.5, """
+            60,4 36,5 16,6 | 12,24 10,42 | 32,38 54,54 52,78 32,96 10,90 8,76
+            54,6 36,6 18,8 | 14,24 12,44 | 36,40 56,56 50,84 26,98 8,88 16,74
+        """),
     ],
     6: [
         Way('loop left open', 3, """
@@ -273,6 +309,10 @@ SKELETONS = {
             24,4 8,30 2,60 12,90 36,98 60,86 60,66 44,60 30,74 32,92
             14,2 4,30 2,62 14,92 38,98 58,84 58,66 42,60 30,74 30,94
             40,2 18,26 6,58 12,88 34,98 54,84 54,64 40,60 28,74 28,92
+            10,2 3,30 3,60 8,84 26,98 50,92 62,76 54,60 44,56 38,60
+            30,2 14,28 4,58 8,86 28,98 52,90 60,70 50,58 40,58 34,64
+            14,2 4,30 2,62 14,92 38,98 58,84 60,68 52,60 44,60 40,64
+            20,0 8,28 2,58 8,86 24,97 40,90 46,74 40,62 34,60 28,64
         """),
         Way('loop closed', 12, """
             22,0 8,24 2,54 4,84 26,98 54,92 66,72 54,54 26,58 6,76
@@ -286,6 +326,11 @@ SKELETONS = {
             60,0 40,24 20,48 8,74 20,96 46,94 58,76 44,64 24,70 12,86
             48,0 32,24 16,50 10,76 24,96 52,92 62,74 48,62 26,68 12,84
             34,0 18,24 8,50 8,78 24,97 46,90 52,72 36,60 12,70 -8,84
+        """),
+        Way('hooked top', 2, """
+            58,16 46,3 26,12 8,42 4,72 18,95 42,92 50,74 36,60 12,72
+            66,14 52,2 28,10 8,40 6,74 24,97 48,90 52,70 34,58 10,72
+            54,20 44,5 24,14 10,42 6,72 20,96 44,94 54,76 40,62 12,74
         """),
     ],
     7: [
@@ -322,6 +367,12 @@ SKELETONS = {
             2,10 24,8 56,6 | 46,30 32,64 24,98 / 14,52 36,50 62,48
             4,14 26,6 58,8 | 48,34 36,66 30,100 / 18,56 38,54 60,50
             -4,14 24,9 58,4 | 46,30 32,64 24,98 / 2,56 36,50 76,44
+        """),
+        Way('high tick', 2, """
+            0,50 12,14 | 34,32 66,2 | 44,34 24,66 4,98
+            -6,44 8,10 | 30,26 72,0 | 44,40 18,72 -6,98
+            2,54 10,16 | 38,34 62,4 | 48,36 40,66 28,98
+            -4,40 4,12 | 30,22 60,0 | 46,34 34,66 20,98
         """),
     ],
     8: [
@@ -388,6 +439,11 @@ SKELETONS = {
         Way('hooked foot', 3, """
             50,18 34,3 12,12 8,34 22,46 42,36 50,16 52,44 48,78 34,97 12,96 4,86
             48,16 30,4 10,16 8,38 22,48 42,34 50,14 52,48 46,82 30,98 14,94 6,88
+        """),
+        Way('open loop', 1.5, """
+            40,8 22,14 8,30 12,46 28,50 46,38 58,14 | 54,40 48,70 44,98
+            30,4 14,16 4,34 12,48 30,46 48,32 56,6 | 52,38 48,68 44,98
+            44,2 20,10 6,28 10,44 28,48 46,36 60,16 | 54,42 46,70 38,98
         """),
     ],
 }
@@ -484,6 +540,34 @@ def natural_spline(knots, at):
             ((a ** 3 - a) * curvature[i] + (b ** 3 - b) * curvature[i + 1]) * gap ** 2 / 6)
 
 
+class Hand:
+    """Random numbers from a RandomState, none of them further off than a hand goes that is read.
+
+    What normal() gives lies within `reach` standard deviations of the mean, and has the standard
+    deviation that it is asked for; gamma() gives no more than `reach`. The rest is RandomState's.
+    """
+
+    def __init__(self, rng, reach):
+        self._rng, self._reach = rng, reach
+        density = math.exp(-reach ** 2 / 2) * math.sqrt(2 / math.pi)
+        within = math.erf(reach / math.sqrt(2))
+        self._sd = math.sqrt(1 - (reach * density / within if density else 0.0))  # when cut off
+
+    def normal(self, mean=0.0, sd=1.0, size=1):
+        z = self._rng.normal(size=size)
+        while True:
+            beyond = abs(z) > self._reach
+            if not beyond.any():
+                return mean + z * (sd / self._sd)
+            z[beyond] = self._rng.normal(size=beyond.sum())
+
+    def gamma(self, shape, scale, size):
+        return np.minimum(self._rng.gamma(shape, scale, size), self._reach)
+
+    def __getattr__(self, name):
+        return getattr(self._rng, name)
+
+
 def write(rng, skeleton, n):
     """Points [n, K, 2] in heights: the skeleton's examples mixed, and missed a little."""
     e = len(skeleton.examples)
@@ -549,6 +633,22 @@ def choose_pen(rng, n, style):
     y, x = rng.randint(0, len(grain), (2, n), dtype=np.int64)
     return Pen(np.clip(width / 2, *PEN_RADIUS).astype(np.float32), softness.astype(np.float32),
                roughness * grain[y, x])
+
+
+def that_leaves_loops_open(pen, path, style):
+    """The Pens, with the radius that a Style allows for a digit of the path [n, M, 2].
+
+    The spread is the standard deviation of the path along the shorter of its two axes.
+    """
+    if style.thickest == math.inf:
+        return pen
+    x, y = (path - path.mean(axis=1, keepdims=True)).transpose(2, 0, 1)
+    xx, yy, xy = (x * x).mean(axis=1), (y * y).mean(axis=1), (x * y).mean(axis=1)
+    spread = np.sqrt((xx + yy) / 2 - np.sqrt((xx - yy) ** 2 / 4 + xy ** 2))
+    spread *= BOX / (path.max(axis=1) - path.min(axis=1)).max(axis=1)
+    limit = np.rint(style.thickest * spread * SUBPIXELS) / SUBPIXELS
+    limit = np.maximum(limit, PEN_RADIUS[0]).astype(np.float32)
+    return pen._replace(radius=np.minimum(pen.radius, limit))
 
 
 @lru_cache(maxsize=None)
@@ -646,8 +746,8 @@ def ink_limits(image):
 def centre(images):
     """Images uint8 [n, 28, 28] moved by whole pixels to put their centres of mass at CENTRE.
 
-    That is to within half a pixel, except that no ink leaves the frame: one in 2,000, a 7 with
-    most of its ink at the top, stays up to a pixel lower or a little more.
+    That is to within half a pixel, except that no ink leaves the frame: one in 1,000, a 7 with most
+    of its ink at the top or a 1 with a speck far off, stays a pixel off, or up to four.
     """
     index = np.arange(FRAME)
     shifted = []
@@ -663,11 +763,26 @@ def centre(images):
 
 def draw_way(rng, style, way, n):
     """n images uint8 [n, 28, 28] of a digit (or a letter) written in one way, in a Style."""
-    skeleton = compile_way(way)
-    points = bend(rng, write(rng, skeleton, n), style)
-    path, ink = lay_path(rng, skeleton, points)
-    images = frame(path, ink, choose_pen(rng, n, style))
-    return centre(np.rint(images * 255).astype(np.uint8))
+    skeleton, hand = compile_way(way), Hand(rng, style.reach)
+    points = bend(hand, write(hand, skeleton, n), style)
+    path, ink = lay_path(hand, skeleton, points)
+    pen = that_leaves_loops_open(choose_pen(hand, n, style), path, style)
+    images = np.rint(frame(path, ink, pen) * 255).astype(np.uint8)
+    if style.specks:
+        leave_specks(rng, images, style.specks)
+    return centre(images)
+
+
+def leave_specks(rng, images, share):
+    """Draw a speck in the box of a share of the images uint8 [n, 28, 28], in place."""
+    dusty = np.flatnonzero(rng.uniform(size=len(images)) < share)
+    x, y = rng.uniform(0, BOX - 1, (2, len(dusty), 1, 1))
+    radius = rng.uniform(*SPECK_RADIUS, size=(len(dusty), 1, 1))
+    index = np.arange(BOX)
+    distance = np.sqrt((index - x) ** 2 + (index[:, None] - y) ** 2)
+    specks = np.rint(255 * np.clip(0.5 + radius - distance, 0, 1)).astype(np.uint8)
+    box = slice(BORDER, BORDER + BOX)
+    images[dusty, box, box] = np.maximum(images[dusty, box, box], specks)
 
 
 def make(count, seed=0, progress=None):
