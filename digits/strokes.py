@@ -543,8 +543,9 @@ def natural_spline(knots, at):
 class Hand:
     """Random numbers from a RandomState, none of them further off than a hand goes that is read.
 
-    What normal() gives lies within `reach` standard deviations of the mean, and has the standard
-    deviation that it is asked for; gamma() gives no more than `reach`. The rest is RandomState's.
+    normal() cuts the distribution off `reach` standard deviations from the mean and widens what is
+    left to the standard deviation asked for; gamma() gives no more than `reach`. The rest is
+    RandomState's. With an infinite reach all of it is.
     """
 
     def __init__(self, rng, reach):
@@ -644,7 +645,8 @@ def that_leaves_loops_open(pen, path, style):
         return pen
     x, y = (path - path.mean(axis=1, keepdims=True)).transpose(2, 0, 1)
     xx, yy, xy = (x * x).mean(axis=1), (y * y).mean(axis=1), (x * y).mean(axis=1)
-    spread = np.sqrt((xx + yy) / 2 - np.sqrt((xx - yy) ** 2 / 4 + xy ** 2))
+    variance = (xx + yy) / 2 - np.sqrt((xx - yy) ** 2 / 4 + xy ** 2)
+    spread = np.sqrt(np.maximum(variance, 0))  # a straight line's may come out below
     spread *= BOX / (path.max(axis=1) - path.min(axis=1)).max(axis=1)
     limit = np.rint(style.thickest * spread * SUBPIXELS) / SUBPIXELS
     limit = np.maximum(limit, PEN_RADIUS[0]).astype(np.float32)
