@@ -15,7 +15,10 @@ SIZE = 900, 640
 
 @pytest.fixture(scope='module')
 def hand():
-    return strokes.make(400, seed=5)[0]
+    """Digits uint8 [400, 28, 28] without specks, which on a page are dust: `page` has its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strokes, 'STYLES', [style._replace(specks=0) for style in strokes.STYLES])
+        return strokes.make(400, seed=5)[0]
 
 
 def ink_of(image, height):
@@ -256,7 +259,7 @@ def test_too_many(hand):
     with pytest.raises(UserError, match='more than 500 digits found; cut the picture'):
         segmentation.find(image)
     image = image.crop((0, 0, tile.width, 28 * 20))
-    assert 380 <= len(segmentation.find(image)[0]) <= 420
+    assert 350 <= len(segmentation.find(image)[0]) <= 420  # of 400, some touch
     noise = np.random.RandomState(0).randint(0, 256, (750, 1000))
     with pytest.raises(UserError, match='more than 500 digits found'):
         segmentation.find(Image.fromarray(np.uint8(noise)))
