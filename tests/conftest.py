@@ -51,6 +51,16 @@ def small_dir(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope='session')
+def clean_strokes():
+    """clean_strokes(400, seed=5): as strokes.make, without specks of dust."""
+    def make(count, seed):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(strokes, 'STYLES', [style._replace(specks=0) for style in strokes.STYLES])
+            return strokes.make(count, seed)
+    return make
+
+
 @pytest.fixture
 def parsed(monkeypatch):
     """parsed(mnist_cnn, ['--epochs', '3']) -> the flags as the lesson's main has them."""

@@ -110,8 +110,9 @@ def test_longer_side_is_20_pixels(data):
     assert np.maximum(edge_x, edge_y).min() >= 19
 
 
-def test_centre_of_mass_is_at_14(data):
-    images = data[0].astype(np.float64)
+@pytest.mark.parametrize(('specks', 'most'), [(False, 1.5), (True, 4)])
+def test_centre_of_mass_is_at_14(data, clean_strokes, specks, most):
+    images = (data if specks else clean_strokes(6000, seed=1))[0].astype(np.float64)
     index = np.arange(28)
     mass = images.sum(axis=(1, 2))
     y = (images.sum(axis=2) * index).sum(axis=1) / mass
@@ -120,7 +121,7 @@ def test_centre_of_mass_is_at_14(data):
     # Where there is no room to move further, a little more is allowed, rarely.
     at_edge = images[:, [0, -1]].any(axis=(1, 2)) | images[:, :, [0, -1]].any(axis=(1, 2))
     assert off[~at_edge].max() <= 0.5 + 1e-9
-    assert off.max() < 4 and (off > 0.5 + 1e-9).mean() < 0.003
+    assert off.max() < most and (off > 0.5 + 1e-9).mean() < 0.003
     assert np.sort(off)[-6] < 1.5  # of those 6,000
 
 
@@ -138,7 +139,7 @@ def test_centre_never_pushes_ink_out():
 def test_white_ink_on_black(data):
     images = data[0]
     assert np.percentile(images.max(axis=(1, 2)), 1) == 255
-    assert images.max(axis=(1, 2)).min() >= 200
+    assert images.max(axis=(1, 2)).min() >= 220
     assert (images == 0).mean() > 0.7
     assert 0.12 < images.mean() / 255 < 0.14      # MNIST: 0.1307
 
@@ -159,7 +160,7 @@ def test_specks_are_small_rare_and_in_the_box():
 def test_one_seed_reads_another(data):
     queries, labels = strokes.make(1000, seed=2)
     right = nearest_neighbours(data[0], data[1], queries) == labels
-    assert right.mean() > 0.86      # measured over three seeds: 0.89 to 0.90, digits over 0.74
+    assert right.mean() > 0.86      # measured over three seeds: 0.90 to 0.92, digits over 0.81
     assert min(right[labels == digit].mean() for digit in range(10)) > 0.7
 
 
@@ -225,7 +226,7 @@ def test_the_way_in_the_docstring_reads_as_a_seven(data):
     line = re.search(r"Way\('(.+)', (\d+), '(.+)'\),", strokes.__doc__)
     way = Way(line.group(1), float(line.group(2)), line.group(3))
     sevens = strokes.draw_way(np.random.RandomState(0), strokes.STYLES[7], way, 100)
-    assert (nearest_neighbours(data[0], data[1], sevens) == 7).mean() > 0.8      # 0.92 when written
+    assert (nearest_neighbours(data[0], data[1], sevens) == 7).mean() > 0.8      # 0.88 measured
 
 
 # The hand.
