@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from digits import command_line, comparison, plots, records
+from digits import command_line, comparison, paths, plots, records
 from digits.errors import UserError
 
 SCRIPTS = ('mnist_numpy_sigmoid', 'mnist_softmax', 'mnist_cnn_3x3', 'mnist_cnn')
@@ -59,7 +59,7 @@ def train(root: Path, script: str, flags, options, seed: int) -> None:
         options = [*options, '--run-dir', str(records.timed_folder(root, script, seed))]
     command = [f'{script}.py', *flags, *options, '--seed', str(seed)]
     print('$ python', *command, file=sys.stderr)
-    status = subprocess.run([sys.executable, str(records.HOME / command[0]), *command[1:]],
+    status = subprocess.run([sys.executable, str(paths.PROJECT_ROOT / command[0]), *command[1:]],
                             stdout=sys.stderr, check=False).returncode
     if status:
         raise UserError(f'{script}.py ended with status {status}; the same command goes on',
@@ -100,7 +100,7 @@ def main(argv=None):
     """Print the table; returns nothing."""
     parser = argparse.ArgumentParser(prog='compare.py', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('runs', nargs='?', type=Path, default=records.ROOT, metavar='FOLDER',
+    parser.add_argument('runs', nargs='?', type=Path, default=paths.RUNS, metavar='FOLDER',
                         help='where the runs are (default: runs/)')
     parser.add_argument('--train', nargs='?', const=1, type=command_line.whole, metavar='SEEDS',
                         help='first train every script at its defaults, with so many seeds (1)')

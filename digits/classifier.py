@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digits import checkpoints, doubt, records
+from digits import checkpoints, doubt, paths, records
 from digits.errors import UserError
 
 # That make checkpoints, best first.
@@ -19,7 +19,7 @@ def newest_run() -> Path:
         for folder in reversed(records.folders(script)):
             if checkpoints.exist(folder):
                 return folder
-    raise UserError(f'no checkpoint in {records.ROOT} yet: run  python mnist_cnn.py  first')
+    raise UserError(f'no checkpoint in {paths.RUNS} yet: run  python mnist_cnn.py  first')
 
 
 class Classifier:

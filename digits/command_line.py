@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from digits import records
+from digits import paths, records
 from digits.errors import UserError
 
 # Between a run and its resume, or between two runs of one recipe.
@@ -69,7 +69,7 @@ def rate(text: str) -> float:
 def data_flags(parser: argparse.ArgumentParser) -> None:
     """Add --data-dir and --dataset: where digits come from."""
     parser.add_argument('--data-dir', metavar='DIR', default=os.environ.get('MNIST_DATA_DIR')
-                        or str(records.HOME / 'data'),
+                        or str(paths.PROJECT_ROOT / 'data'),
                         help='folder of the MNIST files (default: $MNIST_DATA_DIR, or data/)')
     parser.add_argument('--dataset', choices=['auto', 'mnist', 'strokes'], default='auto',
                         help='mnist; strokes (drawn by a program, no download); auto: MNIST if it '

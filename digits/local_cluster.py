@@ -11,7 +11,7 @@ import time
 
 from tqdm import tqdm
 
-from digits import cluster, input_data, records
+from digits import cluster, input_data, paths, records
 from digits.errors import UserError
 
 LINGER = 15  # seconds that a process has to end by itself when all is done or stopped
@@ -31,7 +31,7 @@ def run(args, argv=None) -> float:
     addresses = [f'127.0.0.1:{port}' for port in ports]
     place = ['--ps-hosts', addresses[0], '--worker-hosts', ','.join(addresses[1:]),
              '--run-dir', args.run_dir]
-    script = str(records.HOME / f'{args.script}.py')
+    script = str(paths.PROJECT_ROOT / f'{args.script}.py')
     given = _without_local(sys.argv[1:] if argv is None else argv)
     with Family(quiet=args.quiet) as family:
         for job, index in [('ps', 0), *(('worker', index) for index in range(args.local))]:

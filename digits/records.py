@@ -10,11 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from digits import locks, processor
+from digits import locks, paths, processor
 from digits.errors import UserError
-
-HOME = Path(__file__).resolve().parent.parent  # data/ and runs/ lie beside the scripts
-ROOT = HOME / 'runs'
 
 UNFINISHED = 'run.json.unfinished'
 LARGEST = 2 ** 20  # bytes: a thousand times a run.json
@@ -146,7 +143,7 @@ def new_folder(args) -> Path:
             raise UserError(f'{folder} is not empty: add --resume to go on with the run in it, or '
                             'name another folder')
         return folder
-    return timed_folder(ROOT, args.script, args.seed)
+    return timed_folder(paths.RUNS, args.script, args.seed)
 
 
 def timed_folder(root: Path, script: str, seed: int) -> Path:
@@ -166,7 +163,7 @@ def timed_folder(root: Path, script: str, seed: int) -> Path:
 
 def folders(script: str) -> list:
     """The folders in runs/ of a script's runs, oldest first."""
-    return sorted(path.parent for path in (ROOT / script).glob('*/run.json'))
+    return sorted(path.parent for path in (paths.RUNS / script).glob('*/run.json'))
 
 
 def newest_unfinished(script: str) -> Path:
@@ -177,4 +174,4 @@ def newest_unfinished(script: str) -> Path:
                 return folder
         except UserError as error:  # one damaged run must not keep the others from going on
             print(f'skipped: {error}', file=sys.stderr)
-    raise UserError(f'no run of {script}.py in {ROOT} waits to be resumed')
+    raise UserError(f'no run of {script}.py in {paths.RUNS} waits to be resumed')

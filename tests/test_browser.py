@@ -15,7 +15,7 @@ from PIL import Image
 
 from digits import classifier
 from digits.errors import UserError
-from digits.records import HOME
+from digits.paths import PROJECT_ROOT as HOME
 
 sync_api = pytest.importorskip('playwright.sync_api', reason=NO_BROWSER)
 pytestmark = pytest.mark.slow

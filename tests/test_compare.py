@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import compare
-from digits import comparison, records
+from digits import comparison, paths, records
 
 SECONDS = {'import': 1.0, 'data': 0.5, 'training': 1.0}
 RECORD = {
@@ -124,7 +124,7 @@ def test_an_unfinished_run_is_gone_on_with(small_dir, tmp_path):
     flags = ['--steps', '4000', '--batch-size', '70']
     folder = records.timed_folder(tmp_path, 'mnist_softmax', 3)
     process = subprocess.Popen(
-        [sys.executable, str(records.HOME / 'mnist_softmax.py'), *flags, '--seed', '3',
+        [sys.executable, str(paths.PROJECT_ROOT / 'mnist_softmax.py'), *flags, '--seed', '3',
          '--data-dir', str(small_dir), '--run-dir', str(folder)], stderr=subprocess.DEVNULL)
     while not list(folder.glob('*.index')):
         assert process.poll() is None

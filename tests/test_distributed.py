@@ -13,11 +13,11 @@ import time
 import numpy as np
 import pytest
 
-from digits import checkpoints, classifier, cluster, input_data, local_cluster, records
+from digits import checkpoints, classifier, cluster, input_data, local_cluster, paths, records
 from digits.errors import UserError
 from digits.tensorflow_v1 import tf
 
-SCRIPT = str(records.HOME / 'mnist_distributed.py')
+SCRIPT = str(paths.PROJECT_ROOT / 'mnist_distributed.py')
 SMALL = ['--validation-size', '500', '--outliers', '500', '--precision', 'float32']
 JOBS = (('ps', 0), ('worker', 0), ('worker', 1))
 processes = pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='needs /proc to see orphans')

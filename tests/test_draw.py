@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from digits import idx, report
-from digits.records import HOME
+from digits.paths import PROJECT_ROOT as HOME
 
 server_room = pytest.importorskip('digits.server')
 PICTURES = sorted(path for path in (HOME / 'data').iterdir() if path.suffix in ('.png', '.jpg'))

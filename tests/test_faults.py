@@ -14,9 +14,9 @@ from test_training import assert_same_weights, start, wait_for_checkpoint
 
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import checkpoints, classifier, command_line, comparison, locks, records
+from digits import checkpoints, classifier, command_line, comparison, locks, paths, records
 from digits.errors import UserError
-from digits.records import HOME
+from digits.paths import PROJECT_ROOT as HOME
 from digits.tensorflow_v1 import tf
 
 PICTURE = HOME / 'data' / '7-chalk.jpg'
@@ -229,12 +229,12 @@ def test_no_run_json_gives_a_traceback(stopped, tmp_path):
 
 
 def test_a_damaged_run_does_not_keep_others_from_going_on(stopped, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(records, 'ROOT', tmp_path / 'runs')
+    monkeypatch.setattr(paths, 'RUNS', tmp_path / 'runs')
     for name in ('a', 'b'):
         shutil.copytree(str(stopped('mnist_softmax')),
-                        str(records.ROOT / 'mnist_softmax' / name))
+                        str(paths.RUNS / 'mnist_softmax' / name))
         shutil.rmtree(str(tmp_path / 'mnist_softmax'))
-    empty(records.ROOT / 'mnist_softmax' / 'b' / 'run.json')
+    empty(paths.RUNS / 'mnist_softmax' / 'b' / 'run.json')
     assert records.newest_unfinished('mnist_softmax').name == 'a'
     assert 'skipped: ' in capsys.readouterr().err
 

@@ -8,7 +8,7 @@ import pytest
 
 import mnist_softmax
 from digits import idx
-from digits.records import HOME
+from digits.paths import PROJECT_ROOT as HOME
 from digits.tensorflow_v1 import tf
 
 pytestmark = pytest.mark.skipif(not hasattr(os, 'wait4'), reason='asks the system for a child')

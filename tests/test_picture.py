@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from digits import picture, records
+from digits import paths, picture
 from digits.errors import UserError
 
 SIDE = 240
@@ -241,7 +241,7 @@ def test_what_reads_a_kind_is_imported_when_it_is_met(tmp_path):
             'picture.read(sys.argv[1])\n'
             'print(*(word for word in sys.modules if "Plugin" in word or "heif" in word))')
     said = subprocess.run([sys.executable, '-c', code, str(path)], stdout=subprocess.PIPE,
-                          text=True, check=True, cwd=str(records.HOME)).stdout
+                          text=True, check=True, cwd=str(paths.PROJECT_ROOT)).stdout
     assert said == '\nPIL.PngImagePlugin\n'
 
 

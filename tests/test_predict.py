@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 import predict
-from digits import answers, classifier, decoding, idx, picture, reading, records, scoring
+from digits import answers, classifier, decoding, idx, paths, picture, reading, records, scoring
 from digits.errors import UserError
 from digits.tensorflow_v1 import tf
 
-PICTURES = sorted(path for path in (records.HOME / 'data').iterdir()
+PICTURES = sorted(path for path in (paths.PROJECT_ROOT / 'data').iterdir()
                   if path.suffix in ('.png', '.jpg', '.gif'))
 RUNS = {  # name: the script and its flags; some change the graph that predict must build
     'mnist_softmax': ('mnist_softmax', '--steps', '300'),
@@ -179,7 +179,8 @@ def test_memory_does_not_grow_with_the_folder(trained, many, tmp_path):
     for folder, count in ((tmp_path, 400), (many, 4000)):
         result = subprocess.run(
             [sys.executable, '-c', code, '--run-dir', str(trained['mnist_numpy_sigmoid']),
-             str(folder)], stdout=subprocess.PIPE, text=True, check=True, cwd=str(records.HOME))
+             str(folder)], stdout=subprocess.PIPE, text=True, check=True,
+             cwd=str(paths.PROJECT_ROOT))
         *lines, last = result.stdout.splitlines()
         assert len(lines) == count
         peaks.append([int(number) for number in last.split()])
@@ -190,7 +191,7 @@ def test_memory_does_not_grow_with_the_folder(trained, many, tmp_path):
 @pytest.mark.skipif(os.name == 'nt', reason='there are no process groups to interrupt')
 def test_ctrl_c_is_one_word_from_all_processes(trained, many):
     process = subprocess.Popen(
-        [sys.executable, str(records.HOME / 'predict.py'), '--run-dir',
+        [sys.executable, str(paths.PROJECT_ROOT / 'predict.py'), '--run-dir',
          str(trained['mnist_numpy_sigmoid']), str(many)], stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, start_new_session=True)
     process.stdout.readline()
@@ -210,7 +211,7 @@ def test_random_shows_a_test_image_with_its_label(script, trained, small_dir):
 
 
 def test_newest_run_is_found_a_cnn_first(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(records, 'ROOT', tmp_path)
+    monkeypatch.setattr(paths, 'RUNS', tmp_path)
     with pytest.raises(UserError, match='run  python mnist_cnn.py  first'):
         classifier.newest_run()
     for script, name in (('mnist_softmax', '20260101-000000-seed0'),
@@ -375,7 +376,8 @@ def test_drawing_is_imported_only_to_draw(trained):
             'print(*{"matplotlib", "tensorflow", "digits.segmentation"} & set(sys.modules))\n')
     result = subprocess.run(
         [sys.executable, '-c', code, '--run-dir', str(trained['mnist_numpy_sigmoid']),
-         str(PICTURES[0])], stdout=subprocess.PIPE, text=True, check=True, cwd=str(records.HOME))
+         str(PICTURES[0])], stdout=subprocess.PIPE, text=True, check=True,
+         cwd=str(paths.PROJECT_ROOT))
     assert result.stdout.splitlines()[1:] == ['']
 
 

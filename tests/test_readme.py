@@ -10,7 +10,7 @@ import mnist_distributed
 import mnist_numpy_sigmoid
 import mnist_softmax
 from digits import download
-from digits.records import HOME
+from digits.paths import PROJECT_ROOT as HOME
 
 ENGLISH, KOREAN = ((HOME / name).read_text(encoding='utf-8')
                    for name in ('README.md', 'README.ko.md'))

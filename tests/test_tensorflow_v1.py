@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from digits.errors import UserError
+from digits.paths import PROJECT_ROOT as HOME
 from digits.processor import bfloat16_feature
-from digits.records import HOME
 from digits.tensorflow_v1 import open_session, tf
 
 

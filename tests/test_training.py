@@ -16,11 +16,11 @@ import mnist_cnn
 import mnist_cnn_3x3
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import checkpoints, records
+from digits import checkpoints, paths, records
 from digits.errors import UserError
 from digits.tensorflow_v1 import tf
 
-HOME = records.HOME
+HOME = paths.PROJECT_ROOT
 SIGKILL = getattr(signal, 'SIGKILL', None)  # not on Windows
 SHORT = {  # enough steps to meet an epoch's end (1,000 training images), and to be quick
     'mnist_softmax.py': ['--steps', '60', '--batch-size', '50'],

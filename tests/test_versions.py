@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from digits import strokes
-from digits.records import HOME
+from digits.paths import PROJECT_ROOT as HOME
 
 PYTHONS = [sys.executable, *filter(None, os.environ.get('OTHER_PYTHON', '').split(os.pathsep))]
 # Of the largest logit: float32 sums in another order. Measured: 6e-7 at most.
