@@ -16,8 +16,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from digits import command_line, comparison, paths, plots, records
+from digits import command_line, paths
 from digits.errors import UserError
+from digits.prediction import plots
+from digits.training import comparison, records
 
 SCRIPTS = ('mnist_numpy_sigmoid', 'mnist_softmax', 'mnist_cnn_3x3', 'mnist_cnn')
 

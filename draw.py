@@ -11,7 +11,8 @@ import sys
 import webbrowser
 from pathlib import Path
 
-from digits import classifier, command_line
+from digits import command_line
+from digits.prediction import classifier
 
 
 def parse(argv):

@@ -4,8 +4,9 @@ $ python mnist_cnn.py
 validation accuracy: 0.9960
 test accuracy: 0.9955
 """
-from digits import augmentation, command_line, input_data, outliers, runs, strokes
+from digits import augmentation, command_line, input_data, outliers, strokes
 from digits.tensorflow_v1 import tf
+from digits.training import runs
 
 
 def inference(x, drop_rate=0.0, stddev=None, bias=0.0):

@@ -25,8 +25,9 @@ test accuracy: 0.9892
 """
 import numpy as np
 
-from digits import command_line, input_data, runs
+from digits import command_line, input_data
 from digits.tensorflow_v1 import tf
+from digits.training import runs
 
 
 def inference(x, drop_rate=0.0, deep=False):

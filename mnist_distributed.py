@@ -8,7 +8,8 @@ Parameter servers ("ps") keep the variables. Workers read them, each works out t
 own share of a minibatch, and sends those back. Nothing of this has a password: use it on a network
 that only you can reach.
 """
-from digits import augmentation, cluster, command_line, local_cluster
+from digits import augmentation, command_line
+from digits.cluster.process import local, process
 from digits.tensorflow_v1 import tf
 from mnist_cnn import cross_entropy, inference, learning_data, rate_at, recipe_flags
 
@@ -19,20 +20,20 @@ def main(argv=None):
         __file__, __doc__, epochs=5, batch_size=64, learning_rate=3e-3, precision='auto',
         watched=False)
     recipe_flags(parser)
-    cluster.flags(parser)
-    args = cluster.parse(parser, argv)
+    process.flags(parser)
+    args = process.parse(parser, argv)
     if args.local:
-        return local_cluster.run(args, argv)
+        return local.run(args, argv)
 
     # All processes are given the same map of the cluster, and each its own place on it.
     spec = tf.train.ClusterSpec({'ps': args.ps_hosts, 'worker': args.worker_hosts})
-    config, precision = cluster.configuration(args)
+    config, precision = process.configuration(args)
     server = tf.train.Server(spec, args.job_name, args.task_index, config=config)
-    cluster.gather(args)
+    process.gather(args)
     if args.job_name == 'ps':
-        return cluster.serve(args, server)  # all its work is done by the Server, in C++
+        return process.serve(args, server)  # all its work is done by the Server, in C++
     mnist = learning_data(args)
-    work = cluster.Work(args, mnist, precision)
+    work = process.Work(args, mnist, precision)
 
     tf.reset_default_graph()
     tf.set_random_seed(args.seed + args.task_index)  # each worker drops other units
@@ -62,11 +63,11 @@ def main(argv=None):
     tf.summary.scalar('loss', loss)
 
     with work:
-        come_back = cluster.initialized(args, server, config)
-        hooks = [cluster.Goodbye(work)]
+        come_back = process.initialized(args, server, config)
+        hooks = [process.Goodbye(work)]
         if not args.asynchronous:
             # The chief, when it is done, lets go whoever still waits for the others.
-            hooks += [cluster.sync_hook(optimizer, args, come_back),
+            hooks += [process.sync_hook(optimizer, args, come_back),
                       tf.train.FinalOpsHook(optimizer.get_init_tokens_op(args.workers))]
         # The chief initializes the variables or restores them, and saves them; the others wait.
         with tf.train.MonitoredTrainingSession(

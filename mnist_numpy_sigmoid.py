@@ -14,7 +14,8 @@ It stops over 0.80, after 100 epochs at most; --epochs 100 goes on to the end.
 """
 import numpy as np
 
-from digits import command_line, input_data, runs
+from digits import command_line, input_data
+from digits.training import runs
 
 
 def inference(x, W, b):

@@ -4,8 +4,9 @@ $ python mnist_softmax.py
 validation accuracy: 0.9182
 test accuracy: 0.9178
 """
-from digits import command_line, input_data, runs
+from digits import command_line, input_data
 from digits.tensorflow_v1 import tf
+from digits.training import runs
 
 
 def inference(x, drop_rate=0.0, raw_pixels=False, stddev=(0.0, 0.0)):

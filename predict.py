@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from digits import answers, classifier, command_line, plots, reading, scoring
+from digits import command_line
+from digits.prediction import batches, classifier, plots, results, scoring
 
 
 def parse(argv):
@@ -61,7 +62,7 @@ def random_image(args):
     args.seed, args.quiet, args.validation_size = 0, False, 0
     test = input_data.load(args, dtype=np.uint8).test
     index = np.random.RandomState().randint(test.num_examples)
-    yield [answers.Picture(f'test image {index}', test.images[index].reshape(1, 28, 28),
+    yield [results.Picture(f'test image {index}', test.images[index].reshape(1, 28, 28),
                            label=int(test.labels[index]), file=False)]
 
 
@@ -83,22 +84,22 @@ def main(argv=None):
     args = parse(argv)
     sys.stdout.reconfigure(errors='backslashreplace')  # names may have letters that it lacks
     labels = scoring.read_labels(args.labels, *args.images) if args.labels else {}
-    names = list(labels) or reading.named(args.images, args.recursive)
+    names = list(labels) or batches.named(args.images, args.recursive)
     for file, most in (args.plot, len(labels) or plots.MOST), (args.feature_maps, 1):
         if file:
             plots.check(file, names, most)
-    width = max(map(answers.columns, names), default=0)
+    width = max(map(results.columns, names), default=0)
 
     classify, failures, drawn, score = None, 0, [], scoring.Score(labels)
     with contextlib.closing(random_image(args) if args.random else
-                            reading.in_batches(names, args.page)) as batches:
-        for pictures in batches:
+                            batches.in_batches(names, args.page)) as parts:
+        for pictures in parts:
             readable = [picture for picture in pictures if not picture.error]
             failures += len(pictures) - len(readable)
             if readable:
                 classify = classify or classifier.restore(
                     Path(args.run_dir) if args.run_dir else classifier.newest_run())
-                answers.classify(readable, classify)
+                results.classify(readable, classify)
             if readable and args.feature_maps:
                 plots.feature_maps(classify.feature_maps(readable[0].images[0]), readable[0],
                                    args.feature_maps)

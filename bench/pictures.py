@@ -17,8 +17,10 @@ import turns
 from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from digits import classifier, command_line, doubt, picture, records, scoring  # noqa: E402
+from digits import command_line, picture
 from digits.errors import UserError  # noqa: E402
+from digits.prediction import classifier, scoring
+from digits.training import calibration, records  # noqa: E402
 
 # The ways: a file (its name, or an open one) -> uint8 [28, 28], white ink on black.
 
@@ -121,7 +123,7 @@ def score(classify, images, readable, labels):
     probabilities, doubts = classify(images[readable])
     labels = np.array(labels)[readable]
     right = probabilities.argmax(axis=1) == labels
-    return (right.sum() / len(readable), doubt.calibration_error(probabilities, labels),
+    return (right.sum() / len(readable), calibration.calibration_error(probabilities, labels),
             np.mean([bool(reason) for reason in doubts]))
 
 

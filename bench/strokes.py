@@ -22,7 +22,9 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from digits import classifier, command_line, idx, records, strokes  # noqa: E402
+from digits import command_line, idx, strokes  # noqa: E402
+from digits.prediction import classifier  # noqa: E402
+from digits.training import records  # noqa: E402
 
 PROXY = 10000  # of MNIST's training images; the default validation set is the first 5,000 of them
 

@@ -6,8 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from digits import paths, records
+from digits import paths
 from digits.errors import UserError
+from digits.training import records
 
 # Between a run and its resume, or between two runs of one recipe.
 MAY_DIFFER = {'run_dir', 'resume', 'quiet', 'data_dir', 'device', 'plots', 'local', 'job_name',

@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from digits import answers, decoding, picture, plots
+from digits import decoding, picture
 from digits.errors import UserError
+from digits.prediction import plots, results
 
 try:
     from flask import Flask, Response, abort, g, request
@@ -143,8 +144,8 @@ def application(classify, run, log, listens, log_drawings=False):
             g.known = {'error': str(error)}
             kind = next((KINDS[key] for key in KINDS if key in str(error)), 'unreadable')
             return _json({'error': str(error), 'kind': kind}, 422)
-        read = answers.Picture('', image[np.newaxis])
-        answers.classify([read], classify)
+        read = results.Picture('', image[np.newaxis])
+        results.classify([read], classify)
         answer = read.as_object()
         del answer['file']
         answer['probability'] = round(answer['probability'], 6)

@@ -11,8 +11,10 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 import mnist_cnn
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import classifier, doubt, idx, picture, records
+from digits import idx, picture
 from digits.errors import UserError
+from digits.prediction import classifier
+from digits.training import calibration, records
 
 pytestmark = [pytest.mark.slow, pytest.mark.mnist]
 
@@ -79,7 +81,7 @@ def test_doubt(cnn, test_set):
     images, labels = test_set
     classify = classifier.restore(cnn)
     probabilities, doubts = classify(images)
-    assert doubt.calibration_error(probabilities, labels) <= 0.01
+    assert calibration.calibration_error(probabilities, labels) <= 0.01
     assert np.mean([bool(why) for why in doubts]) <= 0.01
     font = ImageFont.truetype(str(Path(matplotlib.get_data_path()) / 'fonts/ttf/DejaVuSans.ttf'),
                               100)

@@ -10,7 +10,9 @@ import pytest
 import compare
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import classifier, doubt, idx, records
+from digits import idx
+from digits.prediction import classifier
+from digits.training import calibration, records
 
 
 @pytest.mark.parametrize(('name', 'command'), [row[:2] for row in compare.ARTICLES])
@@ -35,7 +37,7 @@ def test_the_average_loss_of_an_epoch(small_dir, tmp_path, capsys):
                         '--initial-stddev', '0.1', '0.1'])
     printed = rows(capsys.readouterr().out)
     images, labels = (array[5000:] for array in idx.read_folder(small_dir)[:2])
-    probabilities = doubt.probabilities(classifier.restore(tmp_path).logits(images[..., 0]))
+    probabilities = calibration.probabilities(classifier.restore(tmp_path).logits(images[..., 0]))
     loss = -np.mean(np.log(probabilities[np.arange(len(labels)), labels]))
     assert printed == {2: pytest.approx(loss, abs=2e-6), 4: pytest.approx(loss, abs=2e-6)}
 
@@ -67,7 +69,7 @@ def test_scoring_the_test_set_on_the_way(script, small_dir, tmp_path):
     assert [step for step, _, _ in lines] == ['20', '40', '60']
     assert float(lines[-1][2]) == records.read(tmp_path)['test_accuracy']
     images, labels = idx.read_folder(small_dir)[2:]
-    probabilities = doubt.probabilities(classifier.restore(tmp_path).logits(images[..., 0]))
+    probabilities = calibration.probabilities(classifier.restore(tmp_path).logits(images[..., 0]))
     loss = -np.mean(np.log(probabilities[np.arange(len(labels)), labels]))
     assert float(lines[-1][1]) == pytest.approx(loss, abs=1e-5)
 

@@ -13,9 +13,9 @@ import pytest
 from conftest import NO_BROWSER
 from PIL import Image
 
-from digits import classifier
 from digits.errors import UserError
 from digits.paths import PROJECT_ROOT as HOME
+from digits.prediction import classifier
 
 sync_api = pytest.importorskip('playwright.sync_api', reason=NO_BROWSER)
 pytestmark = pytest.mark.slow

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 import compare
-from digits import comparison, paths, records
+from digits import paths
+from digits.training import comparison, records
 
 SECONDS = {'import': 1.0, 'data': 0.5, 'training': 1.0}
 RECORD = {

@@ -13,9 +13,12 @@ import time
 import numpy as np
 import pytest
 
-from digits import checkpoints, classifier, cluster, input_data, local_cluster, paths, records
+from digits import input_data, paths
+from digits.cluster import local, process
 from digits.errors import UserError
+from digits.prediction import classifier
 from digits.tensorflow_v1 import tf
+from digits.training import checkpoints, records
 
 SCRIPT = str(paths.PROJECT_ROOT / 'mnist_distributed.py')
 SMALL = ['--validation-size', '500', '--outliers', '500', '--precision', 'float32']
@@ -50,7 +53,7 @@ class Cluster:
     def __init__(self, folder, data_dir, hosts=None):
         self.folder, self._data_dir = folder, data_dir
         self._prefix = {task: [] for task in JOBS}
-        addresses = [f'127.0.0.1:{port}' for port in local_cluster.free_ports(3)]
+        addresses = [f'127.0.0.1:{port}' for port in local.free_ports(3)]
         if hosts:
             addresses = [f'{address}:2222' for address, _ in hosts]
             self._prefix = {task: ['ip', 'netns', 'exec', name]
@@ -63,7 +66,7 @@ class Cluster:
     def start(self, task, *flags):
         """Start (again) a process of the cluster."""
         environment = {name: value for name, value in os.environ.items()
-                       if name not in ('TF_CONFIG', cluster.CHILD)}
+                       if name not in ('TF_CONFIG', process.CHILD)}
         command = [*self._prefix[task], sys.executable, SCRIPT, '--job-name', task[0],
                    '--task-index', str(task[1]), *self.flags, *flags]
         with open(str(self.folder) + '-{}{}.log'.format(*task), 'a', encoding='utf-8') as log:
@@ -115,10 +118,10 @@ def parse(*flags, monkeypatch=None, config=None):
     parser.add_argument('--run-dir')
     parser.add_argument('--resume', action='store_true')
     parser.set_defaults(script='mnist_distributed', epochs=1, steps=None)
-    cluster.flags(parser)
+    process.flags(parser)
     if monkeypatch:
         monkeypatch.setenv('TF_CONFIG', config if isinstance(config, str) else json.dumps(config))
-    return cluster.parse(parser, list(flags))
+    return process.parse(parser, list(flags))
 
 
 @pytest.mark.parametrize(('jobs', 'task', 'expected'), [
@@ -155,7 +158,7 @@ def test_a_place_that_is_none_is_one_sentence(monkeypatch, flags, config, words)
 @pytest.mark.parametrize('text', ['', 'a', 'a:', ':1', 'a:0', 'a:65536', 'a:1,a:1', 'a:1,,b:1'])
 def test_hosts_that_are_none(text):
     with pytest.raises(argparse.ArgumentTypeError):
-        cluster.hosts(text)
+        process.hosts(text)
 
 
 def test_a_port_that_is_taken_is_one_sentence():
@@ -165,7 +168,7 @@ def test_a_port_that_is_taken_is_one_sentence():
         address = f'127.0.0.1:{taken.getsockname()[1]}'
         args = argparse.Namespace(job_name='ps', task_index=0, ps_hosts=[address])
         with pytest.raises(UserError, match=f'{address}: cannot listen on port'):
-            cluster.configuration(args)
+            process.configuration(args)
 
 
 # ---- who learns from what
@@ -184,7 +187,7 @@ def test_all_workers_together_see_each_image_once_an_epoch(small_dir, workers, a
         args = argparse.Namespace(
             task_index=index, workers=workers, batch_size=size, asynchronous=asynchronous,
             steps=steps * (workers if asynchronous else 1), epochs=None)
-        work = cluster.Work(args, input_data.load(flags), 'float32')
+        work = process.Work(args, input_data.load(flags), 'float32')
         work._own_steps = 0
         batches = []
         for step in range(steps):  # two epochs
@@ -252,7 +255,7 @@ def test_two_workers_do_what_one_process_does_with_twice_the_batch(script, tmp_p
 
 @pytest.mark.slow
 def test_asynchronous_and_several_parameter_servers_learn(small_dir, tmp_path):
-    ports = [f'127.0.0.1:{port}' for port in local_cluster.free_ports(4)]
+    ports = [f'127.0.0.1:{port}' for port in local.free_ports(4)]
     flags = ['--ps-hosts', ','.join(ports[:2]), '--worker-hosts', ','.join(ports[2:]), *SMALL,
              '--asynchronous', '--steps', '150', '--batch-size', '20', '--data-dir', str(small_dir),
              '--run-dir', str(tmp_path / 'run'), '--quiet']
@@ -280,7 +283,7 @@ def test_a_worker_that_never_appears_is_one_sentence(on_loopback):
     assert time.monotonic() - started < 55
 
 
-def local(small_dir, folder):
+def local_run(small_dir, folder):
     """A long --local 2 that has written its first checkpoint."""
     process = subprocess.Popen(
         [sys.executable, SCRIPT, '--local', '2', '--steps', '100000', '--batch-size', '10', *SMALL,
@@ -302,7 +305,7 @@ def local(small_dir, folder):
     pytest.param('parent killed', marks=pytest.mark.slow)])
 def test_nothing_of_a_local_cluster_is_left(small_dir, tmp_path, blow):
     folder = tmp_path / 'run'
-    process = local(small_dir, folder)
+    process = local_run(small_dir, folder)
     assert len(running(str(folder))) == 4
     if blow == 'worker killed':
         victim, = set(running(str(folder))) & set(running('worker\x00--task-index\x001'))

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from digits import doubt
+from digits.training import calibration
 
 
 def drawn(scale, n=20000):
@@ -17,15 +17,16 @@ def drawn(scale, n=20000):
 @pytest.mark.parametrize('scale', [0.3, 1, 2.5])
 def test_scale_is_found(scale):
     logits, labels = drawn(scale)
-    fitted = doubt.fit(logits, labels)
+    fitted = calibration.fit(logits, labels)
     assert fitted['scale'] == pytest.approx(scale, rel=0.06)
     assert fitted['error'] < 0.02  # of 20,000 in 15 bins, chance alone makes 0.01
-    assert doubt.calibration_error(doubt.probabilities(logits, 4 * scale), labels) > 0.05
+    too_sure = calibration.probabilities(logits, 4 * scale)
+    assert calibration.calibration_error(too_sure, labels) > 0.05
 
 
 def test_probabilities_are_the_softmax_and_never_overflow():
     logits = np.array([[0, 1, 2] + [0] * 7, [1e4] + [0] * 9], np.float32)
-    rows = doubt.probabilities(logits, 2.0)
+    rows = calibration.probabilities(logits, 2.0)
     np.testing.assert_allclose(rows[0], np.exp(2 * logits[0]) / np.exp(2 * logits[0]).sum(), 1e-6)
     assert rows[1, 0] == 1 and rows.sum(axis=1) == pytest.approx([1, 1])
 
@@ -41,14 +42,14 @@ def test_calibration_error_is_its_definition():
         if inside:
             right = np.mean([rows[i].argmax() == labels[i] for i in inside])
             expected += len(inside) / 500 * abs(right - np.mean([rows[i].max() for i in inside]))
-    assert doubt.calibration_error(rows, labels) == pytest.approx(expected)
+    assert calibration.calibration_error(rows, labels) == pytest.approx(expected)
 
 
 def test_as_many_are_doubted_as_was_asked_for():
     logits, labels = drawn(1)
-    fitted = doubt.fit(logits, labels)
-    doubted = sum(map(bool, doubt.reasons(logits, fitted['least'])))
-    assert doubted == pytest.approx(doubt.REFUSED * len(logits), abs=2)
+    fitted = calibration.fit(logits, labels)
+    doubted = sum(map(bool, calibration.reasons(logits, fitted['least'])))
+    assert doubted == pytest.approx(calibration.REFUSED * len(logits), abs=2)
 
 
 def test_reasons():
@@ -56,4 +57,4 @@ def test_reasons():
     logits[0, 4] = 9
     logits[1, [4, 9]] = 3, 2.9
     logits[2, 4] = 3
-    assert doubt.reasons(logits, least=4) == ['', 'as much like 9', 'unlike any digit']
+    assert calibration.reasons(logits, least=4) == ['', 'as much like 9', 'unlike any digit']

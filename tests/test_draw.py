@@ -99,7 +99,7 @@ def test_the_same_answers_as_predict(server, script, cnn_run):
 
 
 def test_pixels_of_the_lessons_are_read_as_they_are(server, small_dir, cnn_run):
-    from digits import classifier
+    from digits.prediction import classifier
     images = idx.read_folder(small_dir)[2][:5, ..., 0]
     for image, expected in zip(images, classifier.restore(cnn_run)(images)[0]):
         body = json.dumps({'pixels': (np.float32(image.ravel()) / np.float32(255)).tolist()})
@@ -111,7 +111,8 @@ def test_pixels_of_the_lessons_are_read_as_they_are(server, small_dir, cnn_run):
 
 
 def test_feature_maps_are_those_of_the_classifier(server, cnn_run):
-    from digits import classifier, picture
+    from digits import picture
+    from digits.prediction import classifier
     answer = read(server, CANVAS, path='/predict?with=maps,image')[2]
     maps = classifier.restore(cnn_run).feature_maps(picture.read(io.BytesIO(CANVAS)))
     assert [each['title'] for each in answer['maps']] == [title for title, _ in maps]
@@ -284,7 +285,7 @@ def test_no_bytes_over_a_socket_give_a_500(server):
 
 def test_no_picture_and_no_json_gives_a_500(cnn_run):
     """Thousands of bodies straight into the application: broken pictures, JSON of all shapes."""
-    from digits import classifier
+    from digits.prediction import classifier
     app = server_room.application(classifier.restore(cnn_run), 'run', Silent(), '127.0.0.1')
     client = app.test_client()
     values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)

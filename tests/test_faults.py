@@ -14,10 +14,12 @@ from test_training import assert_same_weights, start, wait_for_checkpoint
 
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import checkpoints, classifier, command_line, comparison, locks, paths, records
+from digits import command_line, locks, paths
 from digits.errors import UserError
 from digits.paths import PROJECT_ROOT as HOME
+from digits.prediction import classifier
 from digits.tensorflow_v1 import tf
+from digits.training import checkpoints, comparison, records
 
 PICTURE = HOME / 'data' / '7-chalk.jpg'
 LESSONS = {'mnist_softmax': (mnist_softmax, ['--steps', '50']),

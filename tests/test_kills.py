@@ -8,7 +8,7 @@ import time
 import pytest
 from test_training import assert_same_weights, start
 
-from digits import records
+from digits.training import records
 
 RUNS = {  # several looks at the validation set, each with a checkpoint, and epochs that end
     'mnist_softmax.py': ['--steps', '1500', '--batch-size', '70', '--loss-every', '1'],

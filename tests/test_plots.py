@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits import answers, plots, scoring
 from digits.errors import UserError
+from digits.prediction import plots, results, scoring
 
 BLUE, ORANGE = (0, 114, 178), (230, 159, 0)
 
@@ -25,10 +25,10 @@ def where(drawn, colour):
 def read(path, digit, doubt=''):
     """A Picture of a red page, saved at `path`, read as `digit`."""
     Image.new('RGB', (60, 30), (255, 0, 0)).save(str(path))
-    picture = answers.Picture(str(path), np.full([1, 28, 28], 255, np.uint8))
+    picture = results.Picture(str(path), np.full([1, 28, 28], 255, np.uint8))
     row = np.full([1, 10], 0.01)
     row[0, digit] = 0.91
-    answers.classify([picture], lambda images: (row, [doubt]))
+    results.classify([picture], lambda images: (row, [doubt]))
     return picture
 
 
@@ -87,8 +87,8 @@ def test_boxes_of_a_page_are_where_they_should_be(tmp_path):
     page = read(tmp_path / 'page.png', 4)
     Image.new('RGB', (3000, 1000), 'white').save(page.name)
     boxes = np.array([[300, 200, 600, 800], [1800, 300, 2100, 700]])
-    page = answers.Picture(page.name, np.zeros([2, 28, 28], np.uint8), boxes)
-    answers.classify([page], lambda images: (np.eye(10)[[4, 2]], ['', 'two digits']))
+    page = results.Picture(page.name, np.zeros([2, 28, 28], np.uint8), boxes)
+    results.classify([page], lambda images: (np.eye(10)[[4, 2]], ['', 'two digits']))
     plots.pages([page], tmp_path / 'plot.png')
     drawn = pixels(tmp_path / 'plot.png')
     dark = (drawn < 20).all(axis=2)  # the frame of the axes
@@ -145,7 +145,7 @@ def test_a_score_is_a_matrix_and_the_missed(tmp_path):
     height = len(drawn)
     for name in names[10:60]:
         add(name, 3)
-    score.add([answers.Picture(name, error=f'{name}: no such file') for name in names[60:]])
+    score.add([results.Picture(name, error=f'{name}: no such file') for name in names[60:]])
     plots.score(score, tmp_path / 'plot.png')
     drawn = pixels(tmp_path / 'plot.png')
     assert len(drawn) == pytest.approx(height + 5 * 160, abs=5)  # 40 of the missed, 8 a row

@@ -13,9 +13,11 @@ import pytest
 from PIL import Image
 
 import predict
-from digits import answers, classifier, decoding, idx, paths, picture, reading, records, scoring
+from digits import decoding, idx, paths, picture
 from digits.errors import UserError
+from digits.prediction import batches, classifier, results, scoring
 from digits.tensorflow_v1 import tf
+from digits.training import records
 
 PICTURES = sorted(path for path in (paths.PROJECT_ROOT / 'data').iterdir()
                   if path.suffix in ('.png', '.jpg', '.gif'))
@@ -170,7 +172,7 @@ def test_memory_does_not_grow_with_the_folder(trained, many, tmp_path):
     for path in sorted(many.iterdir())[:400]:
         shutil.copy(str(path), str(tmp_path))
     code = ('import resource, sys, predict\n'
-            'from digits import reading\n'
+            'from digits.prediction import batches\n'
             'reading.AHEAD = 4\n'
             'predict.main(sys.argv[1:])\n'
             'print(*(resource.getrusage(who).ru_maxrss for who in '
@@ -316,17 +318,17 @@ def named_oddly(tmp_path, monkeypatch):
     (['.hidden', 'in/.f.png'], True, ['.hidden/g.png', 'in/.f.png']),
 ])
 def test_words_and_the_names_they_stand_for(named_oddly, words, recursive, names):
-    assert [name.replace(os.sep, '/') for name in reading.named(words, recursive)] == names
+    assert [name.replace(os.sep, '/') for name in batches.named(words, recursive)] == names
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='links need rights on Windows')
 def test_links_that_lead_in_circles_are_walked_once(named_oddly, tmp_path):
     (tmp_path / 'in' / 'up').symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / 'in' / 'self.png').symlink_to('self.png')
-    assert reading.named(['in'], True) == ['in/d.png', 'in/deep/e.png', 'in/self.png']
+    assert batches.named(['in'], True) == ['in/d.png', 'in/deep/e.png', 'in/self.png']
     (tmp_path / 'linked').symlink_to(tmp_path / 'in', target_is_directory=True)
-    assert reading.named(['linked']) == ['linked/d.png', 'linked/self.png']
-    mistake, = reading.read_pictures(['in/self.png'])
+    assert batches.named(['linked']) == ['linked/d.png', 'linked/self.png']
+    mistake, = batches.read_pictures(['in/self.png'])
     assert 'in/self.png: cannot be read' in mistake.error
 
 
@@ -386,9 +388,9 @@ def test_a_doubt_is_a_question_mark_and_a_reason():
     rows = np.full([3, 10], 0.025)
     rows[[0, 1, 2], [5, 6, 7]] = 0.412, 0.95, 0.412
     rows[[0, 1, 2], [3, 1, 2]] = 0.38, 0.03, 0.3801
-    pictures = [answers.Picture(name, np.zeros([1, 28, 28], np.uint8))
+    pictures = [results.Picture(name, np.zeros([1, 28, 28], np.uint8))
                 for name in ('5.png', 'six.png', '7.png')]
-    answers.classify(pictures, lambda images: (rows, ['faint ink', '', 'two digits']))
+    results.classify(pictures, lambda images: (rows, ['faint ink', '', 'two digits']))
     assert [picture.line(7) for picture in pictures] == [
         '5.png    5?  41.20%   (then 3: 38.00%)  not sure: faint ink',
         'six.png  6   95.00%   (then 1: 3.00%)',
@@ -396,9 +398,9 @@ def test_a_doubt_is_a_question_mark_and_a_reason():
     found = [picture.as_object() for picture in pictures]
     assert [(row['sure'], row.get('doubt')) for row in found] == [
         (False, 'faint ink'), (True, None), (False, 'two digits')]
-    page = answers.Picture('page.png', np.zeros([3, 28, 28], np.uint8),
+    page = results.Picture('page.png', np.zeros([3, 28, 28], np.uint8),
                            np.array([[50, 0, 60, 9], [70, 2, 80, 11], [10, 20, 20, 30]]))
-    answers.classify([page], lambda images: (rows, ['faint ink', '', 'two digits']))
+    results.classify([page], lambda images: (rows, ['faint ink', '', 'two digits']))
     assert page.line() == 'page.png  3 digits: 5? 6 / 7?'
     assert [digit['box'] for digit in page.as_object()['digits']] == [
         [50, 0, 60, 9], [70, 2, 80, 11], [10, 20, 20, 30]]
@@ -491,7 +493,7 @@ def test_both_drawings_are_written_at_once(trained, tmp_path, monkeypatch, capsy
     """Of a picture on standard input, which is read once and drawn twice."""
     with open(str(PICTURES[0]), 'rb') as file:
         monkeypatch.setattr('sys.stdin', io.TextIOWrapper(file))
-        reading.standard_input.cache_clear()
+        batches.standard_input.cache_clear()
         predict.main(['-', '--run-dir', str(trained['mnist_cnn']), '--plot',
                       str(tmp_path / 'plot.png'), '--feature-maps', str(tmp_path / 'maps.png')])
     assert re.match(r'-  \d  ', capsys.readouterr().out)
@@ -618,10 +620,10 @@ def test_doubts_are_counted_beside_the_matrix():
     labels = {'a.png': 3, 'b.png': 4, 'c.png': 5, 'd.png': 5, 'e.png': 4}
     score = scoring.Score(labels)
     rows = 0.05 + 0.5 * np.eye(10)[[3, 3, 5, 5]]
-    pictures = [answers.Picture(name, np.zeros([1, 28, 28], np.uint8))
+    pictures = [results.Picture(name, np.zeros([1, 28, 28], np.uint8))
                 for name in list(labels)[:4]]
-    answers.classify(pictures, lambda images: (rows, ['', 'faint', 'faint', '']))
-    pictures.append(answers.Picture('e.png', error='e.png: no such file'))
+    results.classify(pictures, lambda images: (rows, ['', 'faint', 'faint', '']))
+    pictures.append(results.Picture('e.png', error='e.png: no such file'))
     assert score.add(pictures[:2]) == [pictures[1]] and score.add(pictures[2:]) == [pictures[4]]
     assert [picture.label for picture in pictures] == list(labels.values())
     assert score.missed == [pictures[1], pictures[4]]

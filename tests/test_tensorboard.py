@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 from test_training import start, wait_for_checkpoint
 
-from digits import records
 from digits.tensorflow_v1 import tf
+from digits.training import records
 
 SERVER = [sys.executable, '-c', 'import sys; from tensorboard.main import run_main; '
           'sys.argv[0] = "tensorboard"; run_main()']

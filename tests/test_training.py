@@ -16,9 +16,10 @@ import mnist_cnn
 import mnist_cnn_3x3
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import checkpoints, paths, records
+from digits import paths
 from digits.errors import UserError
 from digits.tensorflow_v1 import tf
+from digits.training import checkpoints, records
 
 HOME = paths.PROJECT_ROOT
 SIGKILL = getattr(signal, 'SIGKILL', None)  # not on Windows

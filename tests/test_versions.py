@@ -38,7 +38,7 @@ def logits(python, folder, images):
     """The logits of images that a run gives, restored under that interpreter."""
     code = ('import sys, numpy as np\n'
             'from pathlib import Path\n'
-            'from digits import classifier\n'
+            'from digits.prediction import classifier\n'
             'folder, images, out = map(Path, sys.argv[1:])\n'
             'np.save(str(out), classifier.restore(folder).logits(np.load(str(images))))\n')
     out = images.with_name('logits.npy')

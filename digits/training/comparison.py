@@ -4,8 +4,8 @@ import statistics
 import sys
 from pathlib import Path
 
-from digits import records
 from digits.errors import UserError
+from digits.training import records
 
 
 def read_runs(root: Path) -> list:

@@ -18,9 +18,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from digits import STARTED, command_line, locks, plots, records
-from digits.checkpoints import ArrayCheckpoints, SaverCheckpoints
+from digits import STARTED, command_line, locks
 from digits.errors import UserError
+from digits.prediction import plots
+from digits.training import records
+from digits.training.checkpoints import ArrayCheckpoints, SaverCheckpoints
 
 SAY_EVERY = 5  # seconds between two lines of progress where there is no bar
 
@@ -130,10 +132,10 @@ class Run:
 
     def _open_summaries(self):
         """Begin or go on with what TensorBoard shows; what lies beyond the checkpoint is void."""
-        from digits import summaries  # a quarter of a second, only for who wants them
+        from digits.training import tensorboard  # a quarter of a second, only for who wants them
         flags = {name: value for name, value in self.record['flags'].items()
                  if name not in command_line.NO_RECIPE or name == 'seed'}
-        self._summaries = summaries.Summaries(self.folder, flags, self.step + 1,
+        self._summaries = tensorboard.Summaries(self.folder, flags, self.step + 1,
                                               bool(self.data.validation.num_examples))
         if self.session is not None:
             self._summaries.graph(self.session.graph)
@@ -285,8 +287,8 @@ class Run:
 
     def _activations(self):
         """What layers make of a few validation images, by name."""
-        from digits import summaries
-        few = next(self.data.validation.in_order(summaries.WATCHED), None)
+        from digits.training import tensorboard
+        few = next(self.data.validation.in_order(tensorboard.WATCHED), None)
         if self.session is None or few is None:
             return {}
         from digits import tensorflow_v1
@@ -350,30 +352,31 @@ class Run:
 
     def _fit_doubt(self):
         """Note how sure what predict.py restores may be; returns the validation images' logits."""
-        from digits import classifier, doubt
+        from digits.prediction import classifier
+        from digits.training import calibration
         images, labels = self.data.validation.pixels, self.data.validation.labels
         logits = classifier.restore(self.folder).logits(images.reshape(-1, 28, 28))
-        self.record['doubt'] = doubt.fit(logits, labels)
+        self.record['doubt'] = calibration.fit(logits, labels)
         return logits
 
     def _show(self, logits):
         """Show in TensorBoard what was missed on validation images with these logits, what the
         first layer looks for, and what fc1 makes of test images.
         """
-        from digits import doubt, summaries
+        from digits.training import calibration, tensorboard
         self._summaries.filters(self.step, *next(iter(self._trained().items())))
         if logits is not None:
             validation = self.data.validation
             self._summaries.missed(
                 self.step, validation.pixels.reshape(-1, 28, 28), validation.labels,
-                doubt.probabilities(logits, self.record['doubt']['scale']))
+                calibration.probabilities(logits, self.record['doubt']['scale']))
         if self.session is None:
             return
         from digits import tensorflow_v1
         graph = self.session.graph
         fc1 = tensorflow_v1.activations(graph).get('fc1/activations')
         if fc1 is not None:
-            count = summaries.PROJECTED
+            count = tensorboard.PROJECTED
             images, labels = next(self.data.test.in_order(count))
             self._summaries.projector(
                 self.data.test.pixels[:count].reshape(-1, 28, 28), labels,

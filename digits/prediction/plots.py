@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 from PIL import Image
 
-from digits.answers import columns
 from digits.errors import UserError
+from digits.prediction.results import columns
 
 ENDINGS = ('.png', '.jpg', '.jpeg', '.svg', '.pdf')
 MOST = 20  # pictures in one drawing, a row each
@@ -40,8 +40,8 @@ def of_run(folder, looks, data, first) -> None:
     [h, w, 1, filters]. missed.png is of the test set. A run without
     convolutions has no maps.png, one that never looked at validation images no curves.png.
     """
-    from digits import classifier, scoring
-    from digits.answers import Picture, classify
+    from digits.prediction import classifier, scoring
+    from digits.prediction.results import Picture, classify
     classifying = classifier.restore(folder)
     images, labels = next(data.train.in_order(1000))
     ten_digits(images, labels, folder / 'digits.png')
@@ -134,13 +134,13 @@ def check(path, names=(), most=None) -> None:
 
 def answers(pictures, path) -> None:
     """Draw a row for each Picture of one digit: as it is, the 28 x 28, its ten probabilities."""
-    from digits import reading  # what draws no files needs no pool of processes
+    from digits.prediction import batches  # what draws no files needs no pool of processes
     figure = _figure(9, 0.3 + 1.9 * len(pictures))
     rows = figure.subplots(len(pictures), 3, squeeze=False,
                            gridspec_kw={'width_ratios': [1.2, 1, 2.2]})
     for picture, (left, middle, right) in zip(pictures, rows):
         (digit, _, doubt), = picture.digits()
-        _show(left, reading.upright(picture, 400)[0])
+        _show(left, batches.upright(picture, 400)[0])
         left.set_title(_plain(picture.name, 30), fontsize=9)
         _show(middle, picture.images[0])
         unsure = f'not sure: {doubt}' if doubt else ''
@@ -165,8 +165,8 @@ def _bars(axes, probabilities):
 
 def pages(pictures, path) -> None:
     """Draw each Picture of a page, below the one before, with a box and the digit on each digit."""
-    from digits import reading
-    seen = [reading.upright(picture, 1600) for picture in pictures]
+    from digits.prediction import batches
+    seen = [batches.upright(picture, 1600) for picture in pictures]
     heights = [0.4 + 8.6 * min(height / width, 2) for _, width, height in seen]
     figure = _figure(9, sum(heights))
     rows = figure.subplots(len(seen), squeeze=False, gridspec_kw={'height_ratios': heights})

@@ -11,8 +11,10 @@ import time
 
 from tqdm import tqdm
 
-from digits import cluster, input_data, paths, records
+from digits import input_data, paths
+from digits.cluster.process import process
 from digits.errors import UserError
+from digits.training import records
 
 LINGER = 15  # seconds that a process has to end by itself when all is done or stopped
 
@@ -26,7 +28,7 @@ def run(args, argv=None) -> float:
     input_data.load(args)  # once, before all of them download it
     if not args.resume:
         args.run_dir = str(records.new_folder(args))
-    cluster.warn(args)
+    process.warn(args)
     ports = free_ports(args.local + 1)
     addresses = [f'127.0.0.1:{port}' for port in ports]
     place = ['--ps-hosts', addresses[0], '--worker-hosts', ','.join(addresses[1:]),
@@ -88,7 +90,7 @@ class Family:
         child = subprocess.Popen(
             [sys.executable, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, encoding='utf-8', errors='replace',
-            env={**os.environ, cluster.CHILD: '1', 'TF_CONFIG': '', 'PYTHONIOENCODING': 'utf-8'},
+            env={**os.environ, process.CHILD: '1', 'TF_CONFIG': '', 'PYTHONIOENCODING': 'utf-8'},
             start_new_session=os.name != 'nt')  # the terminal's Ctrl-C is for the parent alone
         self._children[name] = child
         for stream in (child.stdout, child.stderr):
@@ -135,7 +137,7 @@ class Family:
                 self._lines.get_nowait())
         except queue.Empty:
             return
-        if line.startswith(cluster.MARK):
+        if line.startswith(process.MARK):
             index, step, steps, loss = json.loads(line[1:])
             self._losses[index] = loss
             self._bar.total, self._bar.n = steps, max(step, self._bar.n)

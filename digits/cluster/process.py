@@ -25,9 +25,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from digits import STARTED, classifier, command_line, doubt, records, tensorflow_v1
+from digits import STARTED, command_line, tensorflow_v1
 from digits.errors import UserError
+from digits.prediction import classifier
 from digits.tensorflow_v1 import tf
+from digits.training import calibration, records
 
 CHILD = 'MNIST_CLUSTER_CHILD'  # set by local_cluster.py: report on stdout, end with the parent
 MARK = '\x1e'  # begins a line on stdout that is meant for the parent
@@ -422,7 +424,7 @@ class Work:
             logits = trained.logits(self.data.validation.pixels)
             accuracy = _accuracy(logits, self.data.validation)
             self.record['validation_accuracy'] = round(accuracy, 4)
-            self.record['doubt'] = doubt.fit(logits, self.data.validation.labels)
+            self.record['doubt'] = calibration.fit(logits, self.data.validation.labels)
             print(f'validation accuracy: {accuracy:.4f}{self.data.label}')
         accuracy = _accuracy(trained.logits(self.data.test.pixels), self.data.test)
         self.record['test_accuracy'] = round(accuracy, 4)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from digits import checkpoints, doubt, paths, records
+from digits import paths
 from digits.errors import UserError
+from digits.training import calibration, checkpoints, records
 
 # That make checkpoints, best first.
 SCRIPTS = ('mnist_cnn', 'mnist_distributed', 'mnist_cnn_3x3', 'mnist_softmax',
@@ -37,9 +38,9 @@ class Classifier:
     def __call__(self, images):
         logits = self.logits(images)
         if self._fitted is None:
-            return doubt.probabilities(logits), [''] * len(images)
-        return (doubt.probabilities(logits, self._fitted['scale']),
-                doubt.reasons(logits, **self._fitted))
+            return calibration.probabilities(logits), [''] * len(images)
+        return (calibration.probabilities(logits, self._fitted['scale']),
+                calibration.reasons(logits, **self._fitted))
 
     def feature_maps(self, image) -> list:
         """[(title, float [h, w, filters])]: what each convolution makes of an image uint8 [28, 28].
@@ -105,7 +106,7 @@ def restore(folder: Path) -> Classifier:
 
 
 def _doubt(folder, record):
-    """What doubt.fit found for the run; None if it had no validation images."""
+    """What calibration.fit found for the run; None if it had no validation images."""
     kept = record.get('doubt')
     try:
         return kept and {name: float(kept[name]) for name in ('scale', 'least')}

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from digits import decoding, picture
-from digits.answers import Picture
 from digits.errors import UserError
+from digits.prediction.results import Picture
 
 BATCH = 64  # pictures that are read, classified and printed at once
 AHEAD = 64  # batches that are read before they are asked for: TensorFlow takes seconds to start

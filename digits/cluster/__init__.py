@@ -1,0 +1,1 @@
+"""One process of a cluster, and a whole cluster on this machine."""

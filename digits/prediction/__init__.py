@@ -1,0 +1,1 @@
+"""A checkpoint as a classifier, its results for pictures, many files, scores."""
