@@ -18,10 +18,9 @@ from pathlib import Path
 
 from digits import command_line, paths
 from digits.errors import UserError
-from digits.prediction import plots
-from digits.training import comparison, records
+from digits.training import comparison, folders, plots
 
-SCRIPTS = ('mnist_numpy_sigmoid', 'mnist_softmax', 'mnist_cnn_3x3', 'mnist_cnn')
+SCRIPTS = ('mnist_numpy_sigmoid', 'mnist_softmax', 'mnist_cnn')
 
 # What the tutorials did, as commands of this repository: name, command (flags in --help's order,
 # defaults left out), the tutorial's own figure, which of ours stands beside it, and seeds to run.
@@ -53,12 +52,12 @@ def train(root: Path, script: str, flags, options, seed: int) -> None:
     """
     recipe = ' '.join(flags)
     for folder, record in comparison.read_runs(root):
-        if (record['script'], record['recipe'], record['seed']) == (script, recipe, seed) \
-                and record['status'] in ('running', 'interrupted'):
+        if (record.script, record.recipe, record.seed) == (script, recipe, seed) \
+                and record.status in ('running', 'interrupted'):
             options = [*options, '--resume', '--run-dir', str(folder)]
             break
     else:
-        options = [*options, '--run-dir', str(records.timed_folder(root, script, seed))]
+        options = [*options, '--run-dir', str(folders.timed_folder(root, script, seed))]
     command = [f'{script}.py', *flags, *options, '--seed', str(seed)]
     print('$ python', *command, file=sys.stderr)
     status = subprocess.run([sys.executable, str(paths.PROJECT_ROOT / command[0]), *command[1:]],
@@ -77,8 +76,8 @@ def articles(root: Path, names, options) -> list:
         script = script[:-len('.py')]
 
         def finished(script=script, flags=flags):
-            return {record['seed']: record for _, record in comparison.read_runs(root) if (
-                record['script'], record['recipe'], record['dataset'], record['status']) == (
+            return {record.seed: record for _, record in comparison.read_runs(root) if (
+                record.script, record.recipe, record.dataset, record.status) == (
                     script, ' '.join(flags), 'MNIST', 'finished')}
         for seed in range(seeds) if name in names or not names else ():
             if seed not in finished():
@@ -86,10 +85,10 @@ def articles(root: Path, names, options) -> list:
         done = list(finished().values())
         cells = ['not run yet', '-', '-']
         if done:
-            accuracies = [record[measure] for record in done]
+            accuracies = [getattr(record, measure) for record in done]
             on = ' on the training images' if measure == 'training_accuracy' else ''
-            steps = sorted({record['steps'] for record in done})
-            seconds = statistics.median(record['seconds']['whole'] for record in done)
+            steps = sorted({record.steps for record in done})
+            seconds = statistics.median(record.seconds['whole'] for record in done)
             cells = [f'{statistics.mean(accuracies):.4f} ({min(accuracies):.4f} to '
                      f'{max(accuracies):.4f}, n = {len(done)}){on}',
                      ' to '.join(f'{step:,}' for step in (steps[0], steps[-1])[:len(steps)]),
@@ -104,17 +103,24 @@ def main(argv=None):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('runs', nargs='?', type=Path, default=paths.RUNS, metavar='FOLDER',
                         help='where the runs are (default: runs/)')
-    parser.add_argument('--train', nargs='?', const=1, type=command_line.whole, metavar='SEEDS',
-                        help='first train every script at its defaults, with so many seeds (1)')
+    parser.add_argument('--train', nargs='?', const=1, type=command_line.positive_int,
+                        metavar='SEEDS', help='first train every script at its defaults, '
+                        'with so many seeds (1)')
     parser.add_argument('--articles', nargs='*', metavar='NAME',
                         choices=[name for name, *_ in ARTICLES],
                         help='instead: what the tutorials printed beside ours, after training what '
                         f'is missing of all or of {", ".join(name for name, *_ in ARTICLES)}')
+    parser.add_argument('--diff', nargs=2, type=Path, metavar='RUN',
+                        help='instead: what was changed from one run to another, the text of the '
+                        'lesson and flags, and what it brought')
     parser.add_argument('--json', action='store_true', help='print one JSON object a line')
     parser.add_argument('--plot', metavar='FILE', help='draw accuracy against seconds')
     command_line.data_flags(parser)
     args = parser.parse_args(argv)
 
+    if args.diff:
+        print(*comparison.difference(*args.diff), sep='\n')
+        return
     if args.articles is not None:
         options = ['--data-dir', args.data_dir, '--dataset', 'mnist']
         print(*articles(args.runs, args.articles, options), sep='\n')

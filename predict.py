@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digits import command_line
+from digits import command_line, figures
 from digits.prediction import batches, classifier, plots, results, scoring
 
 
@@ -57,12 +57,12 @@ def parse(argv):
 
 
 def random_image(args):
-    """Yield [a Picture], a random image of the test set."""
+    """Yield [a Result], a random image of the test set."""
     from digits import input_data  # who names pictures needs no data set
     args.seed, args.quiet, args.validation_size = 0, False, 0
     test = input_data.load(args, dtype=np.uint8).test
     index = np.random.RandomState().randint(test.num_examples)
-    yield [results.Picture(f'test image {index}', test.images[index].reshape(1, 28, 28),
+    yield [results.Result(f'test image {index}', test.images[index].reshape(1, 28, 28),
                            label=int(test.labels[index]), file=False)]
 
 
@@ -85,10 +85,10 @@ def main(argv=None):
     sys.stdout.reconfigure(errors='backslashreplace')  # names may have letters that it lacks
     labels = scoring.read_labels(args.labels, *args.images) if args.labels else {}
     names = list(labels) or batches.named(args.images, args.recursive)
-    for file, most in (args.plot, len(labels) or plots.MOST), (args.feature_maps, 1):
+    for file, most in (args.plot, len(labels) or plots.MAX_RESULTS), (args.feature_maps, 1):
         if file:
-            plots.check(file, names, most)
-    width = max(map(results.columns, names), default=0)
+            figures.check(file, names, most)
+    width = max(map(command_line.columns, names), default=0)
 
     classify, failures, drawn, score = None, 0, [], scoring.Score(labels)
     with contextlib.closing(random_image(args) if args.random else
@@ -101,8 +101,8 @@ def main(argv=None):
                     Path(args.run_dir) if args.run_dir else classifier.newest_run())
                 results.classify(readable, classify)
             if readable and args.feature_maps:
-                plots.feature_maps(classify.feature_maps(readable[0].images[0]), readable[0],
-                                   args.feature_maps)
+                image = readable[0].images[0]
+                figures.feature_maps(classify.feature_maps(image), image, args.feature_maps)
             shown = pictures
             if labels:
                 missed = score.add(pictures)
@@ -115,7 +115,7 @@ def main(argv=None):
         if args.plot:
             plots.score(score, args.plot)
     elif drawn:
-        (plots.pages if args.page else plots.answers)(drawn, args.plot)
+        (plots.pages if args.page else plots.results)(drawn, args.plot)
     if failures:
         raise SystemExit(1 if classify or labels else 2)
 

@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from digits import command_line, picture
 from digits.errors import UserError  # noqa: E402
 from digits.prediction import classifier, scoring
-from digits.training import calibration, records  # noqa: E402
+from digits.training import calibration  # noqa: E402
+from digits.training.record import Record  # noqa: E402
 
 # The ways: a file (its name, or an open one) -> uint8 [28, 28], white ink on black.
 
@@ -166,7 +167,7 @@ def main(argv=None):
         rows += packed(path)
     if not rows:
         parser.error('name pictures: --labels, --npz or both')
-    runs = [(folder, records.read(folder), classifier.restore(folder)) for folder in args.run_dir]
+    runs = [(folder, Record.read(folder), classifier.restore(folder)) for folder in args.run_dir]
     seen = {(name, row): read(way, files)
             for name, way in WAYS.items() for row, files, _ in rows}
     lines = []

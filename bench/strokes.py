@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 from digits import command_line, idx, strokes  # noqa: E402
 from digits.prediction import classifier  # noqa: E402
-from digits.training import records  # noqa: E402
+from digits.training.record import Record  # noqa: E402
 
 PROXY = 10000  # of MNIST's training images; the default validation set is the first 5,000 of them
 
@@ -193,7 +193,7 @@ def main(argv=None):
                for whose, row in zip(('MNIST', 'strokes'), holes)), '']
     if args.run_dir:
         read = classifier.restore(args.run_dir)(images[..., 0])[0].argmax(axis=1)
-        lines += [f'{records.read(args.run_dir)["script"]}.py, trained on strokes: '
+        lines += [f'{Record.read(args.run_dir)["script"]}.py, trained on strokes: '
                   f'{np.mean(read == labels):.4f} of them.', '',
                   *table(confusion(read, labels)), '']
     print('\n'.join(lines))

@@ -23,6 +23,12 @@ LETTERS = {
 }
 
 
+def add(train, count):
+    """Let a DataSet's batches also have `count` images of no digit, made from it, labelled LABEL.
+    """
+    train.add(make(train.pixels, train.labels, count), LABEL)
+
+
 def make(images, labels, count, seed=0):
     """`count` images uint8 [count, 28, 28] of no digit, made from digits and from pen strokes.
 

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from digits import decoding, picture
+from digits import decoding, figures, picture
 from digits.errors import UserError
-from digits.prediction import plots, results
+from digits.prediction import results
 
 try:
     from flask import Flask, Response, abort, g, request
@@ -144,7 +144,7 @@ def application(classify, run, log, listens, log_drawings=False):
             g.known = {'error': str(error)}
             kind = next((KINDS[key] for key in KINDS if key in str(error)), 'unreadable')
             return _json({'error': str(error), 'kind': kind}, 422)
-        read = results.Picture('', image[np.newaxis])
+        read = results.Result('', image[np.newaxis])
         results.classify([read], classify)
         answer = read.as_object()
         del answer['file']
@@ -158,7 +158,7 @@ def application(classify, run, log, listens, log_drawings=False):
             answer['image'] = png(image)
         if 'maps' in wanted:
             answer['maps'] = [
-                {'title': title, 'image': png(plots.feature_maps_image(values))}
+                {'title': title, 'image': png(figures.feature_maps_image(values))}
                 for title, values in (classify.feature_maps(image) if has_maps else [])]
         return _json(answer)
 

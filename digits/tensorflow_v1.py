@@ -99,13 +99,14 @@ class _Session(tf.Session):
     Session.run finds its fetches and feeds anew each time, which takes longer than the arithmetic
     of a small graph. TensorFlow's callables do not, but only without feeds has it a public way to
     make one. What is fed is not compared with the shape of its placeholder.
-    Signals wait until a run is over.
+    Signals wait until a run is over. `precision` is what it computes in.
     """
 
-    def __init__(self, config):
+    def __init__(self, config, precision):
         with _signals_held():
             super().__init__(config=config)
         self._callables = {}
+        self.precision = precision
 
     def run(self, fetches, feed_dict=None, options=None, run_metadata=None):
         """As Session.run; tensors and operations in a list, fed to tensors, are prepared once."""
@@ -135,15 +136,12 @@ def open_session(device: str = 'auto', precision: str = 'auto'):
     """A session on the default graph, and the precision it computes in, as `configure` has them.
     """
     config, precision = configure(device, precision)
-    return _Session(config), precision
+    return _Session(config, precision), precision
 
 
-def activations(graph) -> dict:
-    """{layer/activations: tensor} of a lesson's graph: what its ReLUs give, and the logits."""
-    found = [op.outputs[0] for op in graph.get_operations() if op.type == 'Relu']
-    found += [op.inputs[0] for op in graph.get_operations() if op.type == 'ArgMax'
-              and op.inputs[0].dtype == tf.float32][:1]
-    return {f'{tensor.op.name.split("/")[0]}/activations': tensor for tensor in found}
+def session(args) -> tf.Session:
+    """The session of a training script: on args.device, in args.precision."""
+    return open_session(args.device, args.precision)[0]
 
 
 def configure(device: str, precision: str):

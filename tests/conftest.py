@@ -95,13 +95,54 @@ def script(small_dir):
     return run
 
 
+class Project:
+    """A copy of the project's scripts and of digits/, to be changed and run."""
+
+    def __init__(self, folder, data_dir):
+        self.folder, self._data_dir = folder, data_dir
+        for path in (*HOME.glob('*.py'), HOME / 'digits', HOME / 'articles', HOME / 'data'):
+            copy = shutil.copytree if path.is_dir() else shutil.copy
+            if path.exists():
+                copy(str(path), str(folder / path.name))
+
+    def change(self, name, *changes):
+        """Replace texts of a script, old and new in turns; each old one is there."""
+        path = self.folder / name
+        text = path.read_text(encoding='utf-8')
+        for old, new in zip(changes[::2], changes[1::2]):
+            assert old in text, old
+            text = text.replace(old, new)
+        path.write_text(text, encoding='utf-8')
+
+    def start(self, name, *flags):
+        """A script of the copy in a process of its own, which learns from the small data set."""
+        return subprocess.Popen(
+            [sys.executable, str(self.folder / name), *map(str, flags)], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=str(self.folder),
+            env={**os.environ, 'MNIST_DATA_DIR': str(self._data_dir)})
+
+    def run(self, name, *flags):
+        """The same to its end: a CompletedProcess."""
+        process = self.start(name, *flags)
+        out, said = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, said)
+
+
+@pytest.fixture
+def project(tmp_path_factory, small_dir):
+    """A Project: lessons are copied and changed there, beside their own predict.py."""
+    return Project(tmp_path_factory.mktemp('project'), small_dir)
+
+
 @pytest.fixture(scope='session')
 def cnn_run(tmp_path_factory, small_dir):
     """The folder of a CNN that has learned enough to read digits that are drawn with care."""
     import mnist_cnn
     folder = tmp_path_factory.mktemp('cnn') / 'drawn'
-    mnist_cnn.main(['--steps', '150', '--validation-size', '500', '--outliers', '500', '--quiet',
-                    '--data-dir', str(small_dir), '--run-dir', str(folder)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mnist_cnn, 'OUTLIERS', 500)  # as many as suit so few digits
+        mnist_cnn.main(['--steps', '150', '--validation-size', '500', '--quiet',
+                        '--data-dir', str(small_dir), '--run-dir', str(folder)])
     return folder
 
 

@@ -12,7 +12,8 @@ import mnist_numpy_sigmoid
 import mnist_softmax
 from digits import idx
 from digits.prediction import classifier
-from digits.training import calibration, records
+from digits.training import calibration
+from digits.training.record import Record
 
 
 @pytest.mark.parametrize(('name', 'command'), [row[:2] for row in compare.ARTICLES])
@@ -67,7 +68,7 @@ def test_scoring_the_test_set_on_the_way(script, small_dir, tmp_path):
     lines = re.findall(r'^Step: (\d+), Loss: (\d\.\d{6}), Accuracy: (\d\.\d{6})$', result.stdout,
                        re.MULTILINE)
     assert [step for step, _, _ in lines] == ['20', '40', '60']
-    assert float(lines[-1][2]) == records.read(tmp_path)['test_accuracy']
+    assert float(lines[-1][2]) == Record.read(tmp_path).test_accuracy
     images, labels = idx.read_folder(small_dir)[2:]
     probabilities = calibration.probabilities(classifier.restore(tmp_path).logits(images[..., 0]))
     loss = -np.mean(np.log(probabilities[np.arange(len(labels)), labels]))
@@ -84,7 +85,7 @@ def test_without_validation_images_the_training_accuracy_is_printed(script, smal
                               re.MULTILINE).group(1))
     images, labels = idx.read_folder(small_dir)[:2]
     accuracy = np.mean(classifier.restore(tmp_path)(images[..., 0])[0].argmax(axis=1) == labels)
-    assert printed == records.read(tmp_path)['training_accuracy']
+    assert printed == Record.read(tmp_path).training_accuracy
     assert printed == pytest.approx(accuracy, abs=2e-4)
     assert 'validation accuracy' not in result.stdout + result.stderr
 
@@ -162,7 +163,7 @@ def test_numpy_script_stops_over_0_80_unless_told_how_long(script, tmp_path):
     *_, before, last, _ = stopped.stdout.splitlines()
     epoch, accuracy, _ = last.split()
     assert float(accuracy) > 0.80 >= float(before.split()[1])
-    assert records.read(tmp_path / 'stopped')['training_accuracy'] == float(accuracy)
+    assert Record.read(tmp_path / 'stopped').training_accuracy == float(accuracy)
     longer = str(int(epoch) + 5)
     gone_on = script(*run, '--epochs', longer, '--run-dir', tmp_path / 'on')
     assert gone_on.stdout.splitlines()[-2].split()[0] == str(int(longer) - 1)

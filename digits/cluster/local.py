@@ -12,11 +12,12 @@ import time
 from tqdm import tqdm
 
 from digits import input_data, paths
-from digits.cluster.process import process
+from digits.cluster import flags, process
 from digits.errors import UserError
-from digits.training import records
+from digits.training import folders
+from digits.training.record import Record
 
-LINGER = 15  # seconds that a process has to end by itself when all is done or stopped
+LINGER_SECONDS = 15  # seconds that a process has to end by itself when all is done or stopped
 
 
 def run(args, argv=None) -> float:
@@ -27,7 +28,7 @@ def run(args, argv=None) -> float:
     """
     input_data.load(args)  # once, before all of them download it
     if not args.resume:
-        args.run_dir = str(records.new_folder(args))
+        args.run_dir = str(folders.new_folder(args))
     process.warn(args)
     ports = free_ports(args.local + 1)
     addresses = [f'127.0.0.1:{port}' for port in ports]
@@ -35,12 +36,12 @@ def run(args, argv=None) -> float:
              '--run-dir', args.run_dir]
     script = str(paths.PROJECT_ROOT / f'{args.script}.py')
     given = _without_local(sys.argv[1:] if argv is None else argv)
-    with Family(quiet=args.quiet) as family:
+    with ProcessGroup(quiet=args.quiet) as group:
         for job, index in [('ps', 0), *(('worker', index) for index in range(args.local))]:
-            family.start(f'{job} {index}', [script, *given, *place, '--job-name', job,
+            group.start(f'{job} {index}', [script, *given, *place, '--job-name', job,
                                             '--task-index', str(index)])
-        family.wait()
-    return records.read(args.run_dir)['test_accuracy']
+        group.wait()
+    return Record.read(args.run_dir).test_accuracy
 
 
 def free_ports(count: int) -> list:
@@ -65,7 +66,7 @@ def _without_local(argv):
     return kept
 
 
-class Family:
+class ProcessGroup:
     """Processes that end together."""
 
     def __init__(self, quiet):
@@ -90,7 +91,7 @@ class Family:
         child = subprocess.Popen(
             [sys.executable, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, encoding='utf-8', errors='replace',
-            env={**os.environ, process.CHILD: '1', 'TF_CONFIG': '', 'PYTHONIOENCODING': 'utf-8'},
+            env={**os.environ, flags.CHILD: '1', 'TF_CONFIG': '', 'PYTHONIOENCODING': 'utf-8'},
             start_new_session=os.name != 'nt')  # the terminal's Ctrl-C is for the parent alone
         self._children[name] = child
         for stream in (child.stdout, child.stderr):
@@ -120,7 +121,7 @@ class Family:
         """Let the chief save: the others stay until it has, since its step needs theirs."""
         chief = self._children['worker 0']
         chief.terminate()
-        deadline = time.monotonic() + LINGER
+        deadline = time.monotonic() + LINGER_SECONDS
         while chief.poll() is None and time.monotonic() < deadline:
             self._show(0.1)
         self._drain()
@@ -137,7 +138,7 @@ class Family:
                 self._lines.get_nowait())
         except queue.Empty:
             return
-        if line.startswith(process.MARK):
+        if line.startswith(flags.MARK):
             index, step, steps, loss = json.loads(line[1:])
             self._losses[index] = loss
             self._bar.total, self._bar.n = steps, max(step, self._bar.n)
@@ -159,7 +160,7 @@ class Family:
         self._bar.close()
         try:
             if kind is None:  # the parameter server ends by itself
-                self._children['ps 0'].wait(LINGER)
+                self._children['ps 0'].wait(LINGER_SECONDS)
         except subprocess.TimeoutExpired:
             pass
         finally:

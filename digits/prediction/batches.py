@@ -15,7 +15,7 @@ from PIL import Image
 
 from digits import decoding, picture
 from digits.errors import UserError
-from digits.prediction.results import Picture
+from digits.prediction.results import Result
 
 BATCH = 64  # pictures that are read, classified and printed at once
 AHEAD = 64  # batches that are read before they are asked for: TensorFlow takes seconds to start
@@ -80,7 +80,7 @@ def source(name, data=None):
 
 
 def upright(each, longest) -> tuple:
-    """(a Picture as a person sees it, its width, its height in pixels).
+    """(a Result as a person sees it, its width, its height in pixels).
 
     It is uint8 [h, w, 3], or float [h, w] if its levels have no agreed range, neither side over
     `longest`; what is transparent is grey.
@@ -104,7 +104,7 @@ def upright(each, longest) -> tuple:
 
 
 def read_pictures(names, page=False, data=None) -> list:
-    """A Picture for each name; `page`: with all digits in it; data: what '-' stands for."""
+    """A Result for each name; `page`: with all digits in it; data: what '-' stands for."""
     pictures = []
     for name in names:
         try:
@@ -114,9 +114,9 @@ def read_pictures(names, page=False, data=None) -> list:
                 boxes, images = segmentation.read(file)
             else:
                 boxes, images = None, picture.read(file)[np.newaxis]
-            pictures.append(Picture(name, images, boxes))
+            pictures.append(Result(name, images, boxes))
         except UserError as error:
-            pictures.append(Picture(name, error=str(error)))
+            pictures.append(Result(name, error=str(error)))
     return pictures
 
 

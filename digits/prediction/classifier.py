@@ -1,26 +1,41 @@
 """A run's checkpoint as a function: images in, probabilities out."""
-import importlib
+import ast
+import importlib.util
 import inspect
+import sys
 from pathlib import Path
+from typing import Callable, List, Optional, Tuple
 
 import numpy as np
 
 from digits import paths
 from digits.errors import UserError
-from digits.training import calibration, checkpoints, records
+from digits.training import calibration, checkpoints, folders
+from digits.training.models import logits_in_chunks
+from digits.training.record import Record
 
-# That make checkpoints, best first.
-SCRIPTS = ('mnist_cnn', 'mnist_distributed', 'mnist_cnn_3x3', 'mnist_softmax',
-           'mnist_numpy_sigmoid')
+# Lessons under the names that they had in earlier versions.
+EARLIER_SCRIPTS = {'mnist_cnn_3x3': 'c_cnn_3x3'}
 
 
 def newest_run() -> Path:
-    """The folder of the newest run with a checkpoint, of the best script that has one."""
-    for script in SCRIPTS:
-        for folder in reversed(records.folders(script)):
-            if checkpoints.exist(folder):
-                return folder
-    raise UserError(f'no checkpoint in {paths.RUNS} yet: run  python mnist_cnn.py  first')
+    """The folder of the newest run in runs/ with a checkpoint, of a convolutional network if any.
+    """
+    found = []
+    for folder in paths.RUNS.glob('*/*'):
+        if (folder / 'run.json').is_file() and checkpoints.exist(folder):
+            try:
+                record = Record.read(folder)
+            except UserError as error:
+                print(f'skipped: {error}', file=sys.stderr)
+                continue
+            convolutional = record.convolutions or (
+                record.convolutions is None and record.script not in (
+                    'mnist_softmax', 'mnist_numpy_sigmoid'))
+            found.append((bool(convolutional), record.started, folder.name, folder))
+    if not found:
+        raise UserError(f'no checkpoint in {paths.RUNS} yet: run  python mnist_cnn.py  first')
+    return max(found)[-1]
 
 
 class Classifier:
@@ -28,103 +43,127 @@ class Classifier:
 
     probabilities: float [n, 10]; doubts: n strings, '' or a short reason not to be sure.
     logits: images -> the logits [n, 10] behind them.
+    maps: image -> [(title, float [h, w, filters])].
     """
 
-    def __init__(self, script, logits, fitted, session=None, x=None):
-        self._script, self.logits, self._fitted = script, logits, fitted
-        self._session, self._x = session, x  # of a graph in TensorFlow
-        self._maps = None
+    def __init__(self, script: str, logits: Callable, fitted: Optional[dict],
+                 maps: Callable = lambda image: []):
+        self._script, self.logits, self._fitted, self._maps = script, logits, fitted, maps
 
-    def __call__(self, images):
+    def __call__(self, images) -> Tuple[np.ndarray, List[str]]:
         logits = self.logits(images)
         if self._fitted is None:
             return calibration.probabilities(logits), [''] * len(images)
-        return (calibration.probabilities(logits, self._fitted['scale']),
-                calibration.reasons(logits, **self._fitted))
+        scale, least = self._fitted['scale'], self._fitted['least']
+        return (calibration.probabilities(logits, scale),
+                calibration.reasons(logits, least, scale))
 
-    def feature_maps(self, image) -> list:
+    def feature_maps(self, image) -> List[Tuple[str, np.ndarray]]:
         """[(title, float [h, w, filters])]: what each convolution makes of an image uint8 [28, 28].
 
-        Its output, then that after bias (if it has one) and ReLU, in the graph's order.
+        Its output, then that after its activation, in the graph's order.
         Raises UserError if the run's script has no convolution.
         """
-        if self._maps is None:
-            self._maps = self._find_maps()
-        if not self._maps:
+        maps = self._maps(image)
+        if not maps:
             raise UserError(f'{self._script} has no convolution and so no feature maps; name a '
-                            'run of mnist_cnn or mnist_cnn_3x3 with --run-dir')
-        titles, tensors = zip(*self._maps)
-        maps = self._session.run(list(tensors), {self._x: _rows(image)})
-        return [(title, values[0]) for title, values in zip(titles, maps)]
-
-    def _find_maps(self):
-        """[(title, tensor)], which adds operations to the graph: once, however many ask."""
-        found = []
-        if self._session:
-            from digits.tensorflow_v1 import tf
-            with self._session.graph.as_default() as graph:
-                for conv in graph.get_operations():
-                    if conv.type != 'Conv2D':
-                        continue
-                    layer, output, after = conv.name.split('/')[0], conv.outputs[0], conv
-                    while after.type in ('Conv2D', 'MaxPool'):  # pooled before bias and ReLU
-                        after = after.outputs[0].consumers()[0]
-                    biased = after.type == 'BiasAdd'
-                    steps = 'bias and ReLU' if biased else 'ReLU'
-                    found += [(f'{layer}, before {steps}', output),
-                              (f'{layer}, after {steps}', tf.nn.relu(
-                                  tf.nn.bias_add(output, after.inputs[1]) if biased else output))]
-        return found
+                            'run of mnist_cnn or of a copy of it with --run-dir')
+        return maps
 
 
 def restore(folder: Path) -> Classifier:
     """The classifier that a run has trained.
 
-    The graph is built by the script that run.json names, one of SCRIPTS; the folder gives numbers
-    only. Raises UserError if there is no such run, or no checkpoint that fits its graph.
+    The graph is built by the lesson that run.json names, a file of the project; the folder gives
+    numbers only. Raises UserError if there is no such lesson, or no checkpoint that fits its graph.
     """
-    record = records.read(folder)
-    script = record['script']
-    if script not in SCRIPTS:
-        raise UserError(f'{folder}: its run.json names {script!r}, which is none of our scripts')
-    fitted = _doubt(folder, record)
-    lesson = importlib.import_module(script)
-    if script == 'mnist_numpy_sigmoid':
-        return Classifier(script, _restore_numpy(folder, lesson), fitted)
+    record = Record.read(folder)
+    lesson = load_lesson(folder, record)
+    flags = _inference_flags(folder, record, lesson)
+
+    def rows(images):  # as the lesson was fed them: raw pixels or [0, 1]
+        return images.reshape(-1, 784) * np.float32(record.pixel_max) / np.float32(255)
+
+    if record.arrays or record.script == 'mnist_numpy_sigmoid':
+        shapes = record.arrays or {'W': [784, 10], 'b': [10]}
+        arrays = {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
+        checkpoints.ArrayCheckpoints(folder, arrays).restore()
+        # That digit k is the one, if exactly one of ten sigmoids h is right, has odds h / (1 - h),
+        # which is exp(z): the softmax of the logits here too.
+        return Classifier(record.script, lambda images: logits_in_chunks(
+            lambda chunk: lesson.inference(rows(chunk), **arrays, **flags), images),
+            record.calibration)
+
     from digits.tensorflow_v1 import open_session, tf  # weights.npz is read without it
+    from digits.training import graph
     with tf.Graph().as_default():
-        x = tf.placeholder(tf.float32, [None, 784], name='x')
-        # Flags that change the graph, not only how it was trained.
-        shape = {flag: bool(record['flags'].get(flag)) for flag in ('deep', 'raw_pixels')
-                 if flag in inspect.signature(lesson.inference).parameters}
-        logits = lesson.inference(x, **shape)
+        x = tf.placeholder(tf.float32, [None, 784], name='images')
+        try:
+            logits = lesson.inference(x, **flags)
+        except (TypeError, ValueError) as error:
+            raise UserError(f'{folder}: {record.script}.py cannot build its graph with the flags '
+                            f'in run.json ({error})') from error
+        found = graph.feature_maps(logits)
         session, _ = open_session(precision='float32')
-        checkpoints.SaverCheckpoints(folder, session, saves=False).restore()
-    return Classifier(script, lambda images: np.concatenate([
-        session.run(logits, {x: _rows(chunk)})
-        for chunk in np.array_split(images, -(-len(images) // 1000))]), fitted, session, x)
+        checkpoints.SaverCheckpoints(folder, session).restore()
+
+    def maps(image):
+        if not found:
+            return []
+        values = session.run([tensor for _, tensor in found], {x: rows(image)})
+        return [(title, value[0]) for (title, _), value in zip(found, values)]
+
+    return Classifier(record.script, lambda images: logits_in_chunks(
+        lambda chunk: session.run([logits], {x: rows(chunk)})[0], images), record.calibration,
+        maps)
 
 
-def _doubt(folder, record):
-    """What calibration.fit found for the run; None if it had no validation images."""
-    kept = record.get('doubt')
-    try:
-        return kept and {name: float(kept[name]) for name in ('scale', 'least')}
-    except (KeyError, TypeError, ValueError):
-        raise UserError(f'{folder}: its run.json is not the record of a run (doubt is wrong)'
-                        ) from None
-
-
-def _rows(images):
-    """uint8 [n, 28, 28] or [28, 28] -> float32 [n, 784] in [0, 1], what the scripts' graphs take.
+def load_lesson(folder: Path, record: Record):
+    """The module of the lesson that a run was trained by: a file beside predict.py or in articles/
+    that defines inference. Nothing else is executed, and nothing from the run's folder.
     """
-    return images.reshape(-1, 784) / np.float32(255)
+    script = EARLIER_SCRIPTS.get(record.script, record.script)
+    path = folders.lesson_path(script)
+    if path is None or not _defines_inference(path):
+        raise UserError(f'{folder}: its run.json names {record.script!r}, and there is no '
+                        f'{script}.py here that defines inference')
+    module = sys.modules.get(script)
+    if module is not None and Path(getattr(module, '__file__', None) or '.') == path:
+        return module
+    spec = importlib.util.spec_from_file_location(script, str(path))
+    lesson = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(lesson)
+    return lesson
 
 
-def _restore_numpy(folder, lesson):
-    W, b = np.empty([784, 10], np.float32), np.empty(10, np.float32)
-    checkpoints.ArrayCheckpoints(folder, {'W': W, 'b': b}).restore()
+def _defines_inference(path):
+    """Whether a script defines a function inference or imports one, found without executing it."""
+    for node in ast.parse(path.read_text(encoding='utf-8')).body:
+        if isinstance(node, ast.FunctionDef) and node.name == 'inference':
+            return True
+        if isinstance(node, ast.ImportFrom) and any(
+                'inference' in (alias.name, alias.asname) for alias in node.names):
+            return True
+    return False
 
-    # That digit k is the one, if exactly one of ten sigmoids h is right, has odds h / (1 - h),
-    # which is exp(z): the softmax of the logits here too.
-    return lambda images: lesson.inference(images.reshape(-1, 784), W, b)
+
+def _inference_flags(folder, record, lesson):
+    """The flags that the lesson's inference takes, by the names of its parameters.
+
+    Not a flag that training fed through a placeholder of that name, as a rate of dropout is.
+    """
+    if record.flags.get('raw_pixels'):
+        raise UserError(f'{folder} was trained with --raw-pixels, which mnist_softmax.py no longer '
+                        'has; train it again')
+    parameters = list(inspect.signature(lesson.inference).parameters.values())[1:]
+    found = {parameter.name: record.flags[parameter.name] for parameter in parameters
+             if record.flags.get(parameter.name) is not None
+             and parameter.name not in record.placeholders}
+    missing = [parameter.name for parameter in parameters
+               if parameter.default is parameter.empty and parameter.name not in found
+               and parameter.name not in (record.arrays or {'W', 'b'})
+               and parameter.kind == parameter.POSITIONAL_OR_KEYWORD]
+    if missing:
+        raise UserError(f'{folder}: inference in {record.script}.py needs {missing[0]!r}, which is '
+                        'no flag of the run; give it a default value')
+    return found

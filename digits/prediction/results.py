@@ -1,10 +1,10 @@
-"""A picture and what is known of it, as a line of text or as an object for programs."""
-import unicodedata
-
+"""What was read in a picture, as a line of text or as an object for programs."""
 import numpy as np
 
+from digits import command_line
 
-class Picture:
+
+class Result:
     """A picture by its name, and step by step what is known of it.
 
     file: whether it is a file's name
@@ -34,7 +34,7 @@ class Picture:
         else:
             known = known and known + 'prediction '
             answer = describe(self.probabilities[0], self.doubts[0])
-        return f'{self.name}{" " * (width - columns(self.name))}  {known}{answer}'
+        return f'{self.name}{" " * (width - command_line.columns(self.name))}  {known}{answer}'
 
     def as_object(self) -> dict:
         """The same and all probabilities, for json.dumps."""
@@ -72,17 +72,11 @@ def _page(boxes, digits):
     return ' '.join(words)
 
 
-def columns(text) -> int:
-    """The columns that `text` takes on a terminal: two for each Korean letter."""
-    return sum(0 if unicodedata.combining(letter) else
-               2 if unicodedata.east_asian_width(letter) in 'WF' else 1 for letter in text)
-
-
-def classify(pictures, classifier) -> None:
-    """Fill in probabilities and doubts of Pictures that could be read, all in one go."""
-    probabilities, doubts = classifier(np.concatenate([picture.images for picture in pictures]))
+def classify(results, classifier) -> None:
+    """Fill in probabilities and doubts of Results that could be read, all in one go."""
+    probabilities, doubts = classifier(np.concatenate([result.images for result in results]))
     start = 0
-    for picture in pictures:
-        end = start + len(picture.images)
-        picture.probabilities, picture.doubts = probabilities[start:end], doubts[start:end]
+    for result in results:
+        end = start + len(result.images)
+        result.probabilities, result.doubts = probabilities[start:end], doubts[start:end]
         start = end

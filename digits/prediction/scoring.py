@@ -51,7 +51,7 @@ class Score:
     """How pictures with labels, {name: label}, were read.
 
     confusion: int [10, 10], rows are labels, columns the most probable digits; unreadable and
-    doubted: int [10], by label, the doubted are in confusion too; missed: the Pictures that were
+    doubted: int [10], by label, the doubted are in confusion too; missed: the Results that were
     not read, or read wrongly.
     """
 
@@ -63,7 +63,7 @@ class Score:
         self._right_if_sure = 0
 
     def add(self, pictures) -> list:
-        """Count Pictures and give them their labels; returns those that were missed."""
+        """Count Results and give them their labels; returns those that were missed."""
         before = len(self.missed)
         for picture in pictures:
             label = picture.label = self._labels[picture.name]

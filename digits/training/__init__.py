@@ -1,1 +1,41 @@
-"""A training run: flags, record, checkpoints, progress, evaluation, TensorBoard."""
+"""A training run: flags, record, folder, checkpoints, progress, evaluation, TensorBoard.
+
+A lesson makes one object in one line, and writes its loop around run.batches():
+
+    with training.graph_run(args, mnist, session, saver, images, labels, logits, loss,
+                            accuracy) as run:
+        session.run(tf.global_variables_initializer())
+        for batch_images, batch_labels in run.batches():
+            _, run.loss = session.run([train_step, loss], {...})
+        return run.finish()
+"""
+import math
+
+from digits.errors import UserError
+from digits.training.flags import parse_args, parser
+from digits.training.models import ArrayModel, GraphModel
+from digits.training.runs import Run
+
+__all__ = ['parser', 'parse_args', 'total_steps', 'graph_run', 'array_run', 'Run']
+
+
+def total_steps(args, num_examples: int) -> int:
+    """The number of minibatches that --steps or --epochs ask for.
+
+    Raises UserError if --batch-size is more than num_examples.
+    """
+    if args.batch_size > num_examples:
+        raise UserError(f'--batch-size {args.batch_size}: there are {num_examples:,} training '
+                        'images; give a number from 1 to that')
+    return args.steps or math.ceil(args.epochs * num_examples / args.batch_size)
+
+
+def graph_run(args, data, *model, **options) -> Run:
+    """The run of a TensorFlow graph; what follows args and data are GraphModel's arguments."""
+    steps = total_steps(args, data.train.num_examples)
+    return Run(args, data, GraphModel(*model, **options), steps)
+
+
+def array_run(args, data, arrays, inference, loss, steps: int) -> Run:
+    """The run of NumPy arrays, by name, over so many steps; see ArrayModel."""
+    return Run(args, data, ArrayModel(arrays, inference, loss), steps)

@@ -12,11 +12,13 @@ import sys
 import zipfile
 import zlib
 from pathlib import Path
+from typing import List
 
 import numpy as np
 
-from digits import bundle
+from digits import bundle, files
 from digits.errors import UserError
+from digits.training.folders import LESSON_NAME
 
 
 def exist(folder: Path) -> bool:
@@ -28,11 +30,10 @@ class _Checkpoints:
     """What both kinds share: which checkpoint is read, and what is said of one that cannot be.
 
     A kind has _files(), all checkpoints, the newest first; _read(file), the step and the arrays in
-    one, or a UserError; _put(arrays), which makes them the run's own. `_all` stands behind the name
-    of one for all of its files.
+    one, or a UserError; _assign(arrays), which makes them the run's own.
     """
 
-    _all = ''
+    _all = ''  # the suffix that matches all files of one checkpoint
 
     def __init__(self, folder: Path):
         self._folder = folder
@@ -42,16 +43,16 @@ class _Checkpoints:
 
         Raises UserError if there is none, if it is damaged, or if it does not fit.
         """
-        files = self._files()
-        if not files:
+        found = self._files()
+        if not found:
             raise UserError(f'{self._folder}: no checkpoint in it yet')
         try:
-            step, arrays = self._read(files[0])
+            step, arrays = self._read(found[0])
         except UserError as error:
-            older = ''.join(f', or delete {files[0].name}{self._all} to use {file.name}'
-                            for file in files[1:2])
+            older = ''.join(f', or delete {found[0].name}{self._all} to use {file.name}'
+                            for file in found[1:2])
             raise UserError(f'{error}; name another run with --run-dir{older}') from error
-        self._put(arrays)
+        self._assign(arrays)
         return step
 
     def resume(self) -> int:
@@ -60,17 +61,18 @@ class _Checkpoints:
         Says on stderr which it passes over; those no longer count. Raises UserError if not one of
         several is whole.
         """
-        files = self._files()
-        if not files:
-            return 0
-        found = self._newest_whole(lambda error: print(
-            f'{error}: going back to the checkpoint before it', file=sys.stderr))
+        found = self._files()
         if not found:
-            raise UserError(f'{self._folder}: none of its checkpoints ({len(files)}) is whole and '
+            return 0
+        newest = self._newest_whole(lambda error: print(
+            f'{error}: going back to the checkpoint before it', file=sys.stderr))
+        if not newest:
+            raise UserError(f'{self._folder}: none of its checkpoints ({len(found)}) is whole and '
                             'of this script; train again, in another folder')
-        self._put(found[1])
-        self._tidy()
-        return found[0]
+        step, arrays = newest
+        self._assign(arrays)
+        self._remove_partial_files()
+        return step
 
     def newest_whole(self):
         """The step of the newest checkpoint that could be restored; None if there is none."""
@@ -92,24 +94,22 @@ class _Checkpoints:
 
 
 class SaverCheckpoints(_Checkpoints):
-    """model.ckpt-STEP files of all variables in the default graph, restored by name.
+    """model.ckpt-STEP files of all variables in the session's graph, restored by name.
 
-    saves: whether checkpoints will also be written.
+    saver: the tf.train.Saver that writes them; without one they are only read.
     """
 
     _all = '.*'
 
-    def __init__(self, folder: Path, session, saves: bool = True):
+    def __init__(self, folder: Path, session, saver=None):
         from digits.tensorflow_v1 import tf  # the NumPy script runs without it
         super().__init__(folder)
-        self._session, self._tf = session, tf
-        self._variables = {variable.op.name: variable for variable in tf.global_variables()}
+        self._session, self._saver, self._tf = session, saver, tf
+        with session.graph.as_default():
+            self._variables = {variable.op.name: variable for variable in tf.global_variables()}
         self._void = set()  # the steps of files that have turned out not to be whole
-        if saves:  # which adds operations to the graph
-            # Pruning is ours (last two and best), and the graph is not needed in the files.
-            self._saver = tf.train.Saver(max_to_keep=None, save_relative_paths=True)
 
-    def steps(self) -> list:
+    def steps(self) -> List[int]:
         """The steps of all checkpoints, ascending. An index is written last: it marks a whole one.
         """
         found = (re.fullmatch(r'model\.ckpt-([0-9]{1,18})\.index', path.name)
@@ -119,13 +119,15 @@ class SaverCheckpoints(_Checkpoints):
     def save(self, step: int) -> None:
         """Write the variables; UserError (status 1) if the disk does not take them."""
         try:
+            # Which checkpoints stay is the run's to say, not the Saver's: it is to forget them.
+            self._saver.set_last_checkpoints_with_time([])
             self._saver.save(self._session, str(self._folder / 'model.ckpt'), global_step=step,
                              write_meta_graph=False)
             self._void.discard(step)
             for path in self._folder.glob(f'model.ckpt-{step}.*'):
-                _settle(path)
+                files.fsync(path)
         except (self._tf.errors.OpError, ValueError, OSError) as error:
-            self._tidy()
+            self._remove_partial_files()
             raise self._unwritten(error) from error
 
     def _files(self):
@@ -137,11 +139,12 @@ class SaverCheckpoints(_Checkpoints):
         try:
             return _step(prefix), bundle.read(prefix, wanted)
         except bundle.Foreign as error:
-            raise UserError(f'{prefix}: of another graph ({error})') from error
+            raise UserError(f'{prefix}: of another graph than the lesson builds now ({error}); '
+                            f'{LESSON_NAME} beside it has the lesson as it was') from error
         except (bundle.Damaged, OSError) as error:
             raise UserError(f'{prefix}: damaged ({_reason(error)})') from error
 
-    def _put(self, arrays):
+    def _assign(self, arrays):
         operations = [variable.initializer for variable in self._variables.values()]
         self._session.run(operations, {variable.initializer.inputs[1]: arrays[name]
                                        for name, variable in self._variables.items()})
@@ -154,7 +157,7 @@ class SaverCheckpoints(_Checkpoints):
         for path in sorted(self._folder.glob(f'model.ckpt-{step}.*'), reverse=True):
             path.unlink()
 
-    def _tidy(self):
+    def _remove_partial_files(self):
         """Delete what a writer has left that was killed, or that met the end of the disk."""
         for path in self._folder.glob('model.ckpt-*'):
             prefix, data, _ = path.name.partition('.data-')
@@ -178,7 +181,7 @@ class ArrayCheckpoints(_Checkpoints):
         super().__init__(folder)
         self._arrays = arrays
 
-    def steps(self) -> list:
+    def steps(self) -> List[int]:
         """The steps of the whole checkpoints, ascending; of two at most."""
         steps = []
         for path in self._files():
@@ -193,7 +196,7 @@ class ArrayCheckpoints(_Checkpoints):
         try:
             with open(str(unfinished), 'wb') as file:
                 np.savez(file, step=np.int64(step), **self._arrays)
-            _settle(unfinished)
+            files.fsync(unfinished)
             if path.exists() and self._whole(path):
                 os.replace(str(path), str(previous))
             os.replace(str(unfinished), str(path))
@@ -222,14 +225,14 @@ class ArrayCheckpoints(_Checkpoints):
             raise UserError(f'{path}: damaged ({_reason(error)})') from error
         return int(arrays.pop('step')), arrays
 
-    def _put(self, arrays):
+    def _assign(self, arrays):
         for name, array in self._arrays.items():
             array[...] = arrays[name]
 
     def _pass_over(self, path):
         """Nothing: the next save takes its place."""
 
-    def _tidy(self):
+    def _remove_partial_files(self):
         """Nothing: the next save takes the unfinished file's place."""
 
     def remove(self, step: int) -> None:
@@ -272,12 +275,6 @@ def _npz_array(archive, name, dtype, shape, size):
             raise bundle.Foreign(f'its {name} is not {dtype} {list(shape)}')
         data = file.read(size + 1)  # to the end, where the checksum is compared
     return bundle.finite(np.frombuffer(data, dtype).reshape(shape), name)
-
-
-def _settle(path):
-    """Return when the file is on the disk, not in a buffer: a power cut must not take it."""
-    with open(str(path), 'rb+') as file:
-        os.fsync(file.fileno())
 
 
 def _reason(error):

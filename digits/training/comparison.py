@@ -1,62 +1,61 @@
 """Runs as a table: those that differ only by their seed are one line of it."""
+import difflib
 import json
 import statistics
 import sys
 from pathlib import Path
+from typing import Dict, List, Tuple
 
 from digits.errors import UserError
-from digits.training import records
+from digits.training import folders
+from digits.training.record import Record
 
 
-def read_runs(root: Path) -> list:
-    """(folder, run.json) of all runs in root/SCRIPT/RUN; what is none is named on stderr."""
+def read_runs(root: Path) -> List[Tuple[Path, Record]]:
+    """(folder, record) of all runs in root/SCRIPT/RUN; what is none is named on stderr."""
     found = []
     for folder in sorted(path for path in root.glob('*/*') if path.is_dir()):
         try:
-            found.append((folder, records.read(folder)))
+            found.append((folder, Record.read(folder)))
         except UserError as error:
             print(f'skipped: {error}', file=sys.stderr)
     return found
 
 
-def group(runs) -> list:
+def group(runs) -> List[dict]:
     """Runs that differ only by seed, together; MNIST first, the best first, the unfinished last.
 
-    Returns dictionaries: script, dataset, recipe, precision, versions, processor, seeds (of the
-    finished runs), test_accuracies (one a seed), mean, sd (None for one seed), parameters,
-    seconds (median of whole processes), unfinished (how far those came).
+    Runs of different texts of a lesson, or on different processors or versions, are not together.
+    Returns dictionaries: script, dataset, recipe, precision, versions, processor, lesson_sha256,
+    seeds (of the finished runs), test_accuracies (one a seed), mean, sd (None for one seed),
+    parameters, seconds (median of whole processes), unfinished (how far those came).
     """
-    groups = {}
+    groups: Dict[str, dict] = {}
     for _, record in runs:
-        same = {name: record[name] for name in
-                ('script', 'dataset', 'recipe', 'precision', 'versions', 'processor')}
-        row = groups.setdefault(json.dumps(same, sort_keys=True), {**same, 'runs': {},
-                                                                   'unfinished': []})
-        row['parameters'] = record['parameters']
-        if record['status'] == 'finished' and record['test_accuracy'] is not None:
-            row['runs'][record['seed']] = record
+        same = {name: getattr(record, name) for name in (
+            'script', 'dataset', 'recipe', 'precision', 'versions', 'processor', 'lesson_sha256')}
+        row = groups.setdefault(json.dumps(same, sort_keys=True), {
+            **same, 'runs': {}, 'unfinished': [], 'parameters': record.parameters})
+        if record.status == 'finished' and record.test_accuracy is not None:
+            row['runs'][record.seed] = record
         else:
+            status = 'unfinished' if record.status == 'running' else record.status
             row['unfinished'].append(
-                f'seed {record["seed"]} {_state(record)} {record["steps"]:,} of '
-                f'{record["of_steps"]:,}')
+                f'seed {record.seed} {status} at {record.steps:,} of {record.total_steps:,}')
     for row in groups.values():
         finished = [record for _, record in sorted(row.pop('runs').items())]
-        accuracies = [record['test_accuracy'] for record in finished]
+        accuracies = [record.test_accuracy for record in finished]
         row.update(
-            seeds=[record['seed'] for record in finished], test_accuracies=accuracies,
+            seeds=[record.seed for record in finished], test_accuracies=accuracies,
             mean=statistics.mean(accuracies) if finished else None,
             sd=statistics.stdev(accuracies) if len(finished) > 1 else None,
-            seconds=statistics.median(record['seconds']['whole'] for record in finished)
+            seconds=statistics.median(record.seconds['whole'] for record in finished)
             if finished else None)
     return sorted(groups.values(), key=lambda row: (row['mean'] is None, row['dataset'] != 'MNIST',
                                                     -(row['mean'] or 0)))
 
 
-def _state(record):
-    return 'unfinished at' if record['status'] == 'running' else f'{record["status"]} at'
-
-
-def table(rows) -> list:
+def table(rows: List[dict]) -> List[str]:
     """The groups as aligned lines; scores on anything but MNIST say so."""
     lines = [('script', 'data set', 'seeds', 'test accuracy', 'parameters', 'seconds', 'recipe')]
     for row in rows:
@@ -64,24 +63,79 @@ def table(rows) -> list:
         if row['sd'] is not None:
             accuracy += f' ± {row["sd"]:.4f}'
         accuracy = '; '.join([accuracy] * bool(accuracy) + row['unfinished'])
-        recipe = row['recipe'] or 'defaults'
-        twins = [other for other in rows if all(other[name] == row[name] for name in
-                                                ('script', 'dataset', 'recipe'))]
-        if len(twins) > 1:  # tell apart what the recipe does not
-            recipe += f' ({row["precision"]}, {_where(row)})'
         lines.append((
             row['script'], row['dataset'] + ('' if row['dataset'] == 'MNIST' else ' (not MNIST)'),
             ' '.join(map(str, row['seeds'])) or '-', accuracy,
             f'{row["parameters"]:,}' if row['parameters'] else '-',
-            f'{row["seconds"]:.1f}' if row['seconds'] is not None else '-', recipe))
+            f'{row["seconds"]:.1f}' if row['seconds'] is not None else '-',
+            ', '.join([row['recipe'] or 'defaults', *_differences(row, rows)])))
     widths = [max(map(len, column)) for column in zip(*lines)]
     return ['  '.join(f'{cell:>{width}}' if number in (4, 5) else f'{cell:{width}}'
                       for number, (cell, width) in enumerate(zip(line, widths))).rstrip()
             for line in lines]
 
 
-def _where(row):
-    """On what a group ran: 'TensorFlow 2.21.0, AMD EPYC'."""
-    version = row['versions'].get('tensorflow')
-    return (f'TensorFlow {version}' if version else 'NumPy ' + str(row['versions'].get('numpy'))) \
-        + f', {row["processor"]}'
+def _differences(row, rows):
+    """What tells a group apart from others of its script, data set and recipe."""
+    alike = [other for other in rows if all(
+        other[name] == row[name] for name in ('script', 'dataset', 'recipe'))]
+
+    def differs(name):
+        return any(other[name] != row[name] for other in alike)
+
+    found = []
+    if differs('lesson_sha256'):
+        found.append(f'text {row["lesson_sha256"][:7]}' if row['lesson_sha256'] else 'text unknown')
+    if differs('precision'):
+        found.append(row['precision'])
+    if differs('versions'):
+        versions = row['versions']
+        found.append(f'TensorFlow {versions["tensorflow"]}' if versions.get('tensorflow') else
+                     f'NumPy {versions.get("numpy")}')
+    if differs('processor'):
+        found.append(row['processor'])
+    return found
+
+
+def difference(before: Path, after: Path) -> List[str]:
+    """The lines that say what was changed from one run to another, and what it brought.
+
+    The differences of the lessons' texts and of the flags, then test accuracy, parameters and
+    seconds of both. Raises UserError if one of the folders holds no run.
+    """
+    records = [Record.read(folder) for folder in (before, after)]
+    texts = [_text(folder) for folder in (before, after)]
+    lines = [line.rstrip('\n') for line in difflib.unified_diff(
+        *(text.splitlines(True) for text in texts), fromfile=str(before / folders.LESSON_NAME),
+        tofile=str(after / folders.LESSON_NAME), n=2)]
+    if not all(texts):
+        lines = [f'{folder}: no {folders.LESSON_NAME}: a run of an earlier version'
+                 for folder, text in zip((before, after), texts) if not text]
+    elif not lines:
+        lines = ['the lessons have the same text']
+    for name in ('script', 'dataset', 'seed', 'precision', 'recipe', 'versions', 'processor'):
+        values = [getattr(record, name) for record in records]
+        if values[0] != values[1]:
+            before_text, after_text = ('defaults' if value == '' else value for value in values)
+            lines.append(f'{name}: {before_text} -> {after_text}')
+    lines.append('')
+    rows = [('', 'test accuracy', 'validation accuracy', 'parameters', 'seconds', 'status')]
+    for folder, record in zip((before, after), records):
+        rows.append((str(folder), _number(record.test_accuracy, '.4f'),
+                     _number(record.validation_accuracy, '.4f'), _number(record.parameters, ','),
+                     _number(record.seconds['whole'], '.1f'), record.status))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return lines + ['  '.join(f'{cell:{width}}' for cell, width in zip(row, widths)).rstrip()
+                    for row in rows]
+
+
+def _number(value, style):
+    return '-' if value is None else format(value, style)
+
+
+def _text(folder):
+    path = folder / folders.LESSON_NAME
+    try:
+        return path.read_text(encoding='utf-8', errors='replace')
+    except OSError:
+        return ''

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from digits.errors import UserError
+from digits.training.flags import NOT_IN_RECIPE
 
 try:
     import tensorboard
@@ -26,9 +27,8 @@ except ImportError as lacking:
 
 BUCKETS = 30  # of a histogram, as TensorBoard's own
 THRESHOLDS = 101  # of a precision-recall curve: 0, 0.01, ..., 1
-MOST_MISSED = 64  # missed digits in one image
+MAX_MISSED = 64  # missed digits in one image
 WATCHED = 200  # validation images whose activations are counted
-PROJECTED = 2000  # test images in the projector
 
 
 class Events:
@@ -69,6 +69,8 @@ class Summaries:
     validates: whether there are validation images.
     """
 
+    PROJECTED = 2000  # test images in the projector
+
     def __init__(self, folder, flags, start, validates):
         self._folder = folder
         self._training = Events(folder, start)
@@ -98,17 +100,22 @@ class Summaries:
         self._training.flush()
 
     def filters(self, step, name, weights):
-        """Note as images what a first layer looks for, weights [784, 10] or [h, w, 1, filters]."""
+        """Note as images what a first layer looks for, weights [784, n] or [h, w, 1, filters].
+
+        What a changed lesson has in another shape is left out.
+        """
         if weights.ndim == 4:
             grid = _grid(weights[:, :, 0].transpose(2, 0, 1), 8)
+        elif weights.ndim == 2 and len(weights) == 784:
+            grid = _grid(weights.T.reshape(-1, 28, 28), 2)
         else:
-            grid = _grid(weights.T.reshape(10, 28, 28), 2)
+            return
         self._training.values(step, [_image(f'{name}/images', grid)])
 
     def missed(self, step, images, labels, probabilities):
         """Note the missed among images uint8 [n, 28, 28], and precision and recall of each digit.
         """
-        wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)[:MOST_MISSED]
+        wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)[:MAX_MISSED]
         values = [_precision_recall(digit, labels == digit, probabilities[:, digit])
                   for digit in range(10)]
         if wrong.size:
@@ -143,6 +150,48 @@ class Summaries:
         self._training.close()
         if self._validation:
             self._validation.close()
+
+
+class RunSummaries(Summaries):
+    """The events of a Run, after the step that it has come to; later ones are discarded."""
+
+    def __init__(self, folder, model, data, record, step):
+        flags = {name: value for name, value in record.flags.items()
+                 if name not in NOT_IN_RECIPE or name == 'seed'}
+        super().__init__(folder, flags, step + 1, bool(data.validation.num_examples))
+        self._model, self._few = model, next(data.validation.in_order(WATCHED), (None,))[0]
+        self._before, self._rate = (step, record.seconds['training']), flags['learning_rate']
+        if model.graph is not None:
+            self.graph(model.graph)
+
+    def step(self, run, batch, images, seconds):
+        """Note what a step of the run knows of training, and how its minibatch is read by now.
+
+        images: how many it has learned from so far, in so many seconds.
+        """
+        before, seconds_before = self._before
+        self._before = run.step, seconds
+        rate = self._model.learning_rate()
+        scalars = {'loss': run.loss, 'learning_rate': self._rate if rate is None else rate,
+                   'images_per_second': images * (1 - before / run.step)
+                   / max(seconds - seconds_before, 1e-9)}
+        if run.training_accuracy is not None:
+            scalars['accuracy'] = run.training_accuracy
+        elif batch is not None:
+            pixels, labels = batch
+            digits = labels < 10  # not the images of no digit
+            if digits.any():
+                _, scalars['accuracy'] = self._model.evaluate(pixels[digits], labels[digits])
+        self.training(run.step, **scalars)
+
+    def evaluation(self, step, scores):
+        """Note an evaluation, (loss, accuracy) or None without validation images, and histograms.
+        """
+        if scores is not None:
+            loss, accuracy = scores
+            self.validation(step, loss=loss, accuracy=accuracy)
+        watched = {} if self._few is None else self._model.activations(self._few)
+        self.weights(step, {**self._model.weights(), **watched})
 
 
 def _scalars(scalars):

@@ -6,14 +6,13 @@ import signal
 import time
 
 import pytest
-from test_training import assert_same_weights, start
+from helpers import assert_same_weights, start
 
-from digits.training import records
+from digits.training.record import Record
 
 RUNS = {  # several looks at the validation set, each with a checkpoint, and epochs that end
-    'mnist_softmax.py': ['--steps', '1500', '--batch-size', '70', '--loss-every', '1'],
-    'mnist_cnn.py': ['--steps', '40', '--batch-size', '70', '--validation-size', '500',
-                     '--outliers', '500'],
+    'mnist_softmax.py': ['--steps', '1500', '--batch-size', '70'],
+    'mnist_cnn.py': ['--steps', '40', '--batch-size', '70', '--validation-size', '500'],
     'mnist_numpy_sigmoid.py': ['--epochs', '150'],
 }
 KILLS = {'mnist_softmax.py': 16, 'mnist_cnn.py': 16, 'mnist_numpy_sigmoid.py': 20}
@@ -87,11 +86,11 @@ def check(folder, straight):
     """That the run in `folder` has ended as the one that nobody killed, and left nothing behind."""
     assert finished(folder) and not any(folder.glob('*.tempstate*'))
     assert_same_weights(folder, straight)
-    assert records.read(folder)['test_accuracy'] == records.read(straight)['test_accuracy']
+    assert Record.read(folder).test_accuracy == Record.read(straight).test_accuracy
 
 
 def finished(folder):
-    return (folder / 'run.json').exists() and records.read(folder)['status'] == 'finished'
+    return (folder / 'run.json').exists() and Record.read(folder).status == 'finished'
 
 
 def flags_for(name, folder):

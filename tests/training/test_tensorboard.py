@@ -15,17 +15,17 @@ import urllib.request
 
 import numpy as np
 import pytest
+from helpers import start, wait_for_checkpoint
 from PIL import Image
-from test_training import start, wait_for_checkpoint
 
 from digits.tensorflow_v1 import tf
-from digits.training import records
+from digits.training.record import Record
 
 SERVER = [sys.executable, '-c', 'import sys; from tensorboard.main import run_main; '
           'sys.argv[0] = "tensorboard"; run_main()']
 pytestmark = pytest.mark.slow
 EPOCHS = ['--epochs', '60', '--summary-every', '10']
-LONG = ['--steps', '120', '--batch-size', '50', '--validation-size', '500', '--outliers', '200',
+LONG = ['--steps', '120', '--batch-size', '50', '--validation-size', '500',
         '--summary-every', '10']
 
 
@@ -63,7 +63,7 @@ def runs(tmp_path_factory, small_dir):
     folder = root / 'cnn/seed1'
     process = start('mnist_cnn.py', small_dir, *LONG, '--seed', '1', '--run-dir', folder)
     wait_for_checkpoint(folder, process)
-    while records.read(folder)['steps'] < 48:
+    while Record.read(folder).steps < 48:
         time.sleep(0.02)
     time.sleep(0.3)  # some steps later, whose events are written too
     process.send_signal(signal.SIGKILL)
@@ -124,11 +124,11 @@ def test_scalars_are_what_was_printed(runs, url):
                 assert accuracies[step] == pytest.approx(accuracy, abs=6e-5)
                 # 24 steps apart, and summaries ten: they meet at the end
                 assert step != 120 or losses[step] == pytest.approx(loss, abs=6e-5)
-        record = records.read(root / name)
+        record = Record.read(root / name)
         assert scalars(url, name, 'test_accuracy')[120] == pytest.approx(
-            record['test_accuracy'], abs=6e-5)
-        assert [look['validation_accuracy'] for look in record['looks'].values()] == pytest.approx(
-            list(accuracies.values()), abs=1e-6)
+            record.test_accuracy, abs=6e-5)
+        assert list(accuracies.values()) == pytest.approx(
+            [entry['validation_accuracy'] for entry in record.evaluations.values()], abs=1e-6)
         # One cycle: up to 0.003 in a quarter of the run, then down. A step's own is one before.
         rates = scalars(url, name, 'learning_rate')
         assert rates[30] == pytest.approx(0.003) and rates[120] == pytest.approx(0, abs=1e-9)

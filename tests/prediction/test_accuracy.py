@@ -14,7 +14,8 @@ import mnist_softmax
 from digits import idx, picture
 from digits.errors import UserError
 from digits.prediction import classifier
-from digits.training import calibration, records
+from digits.training import calibration
+from digits.training.record import Record
 
 pytestmark = [pytest.mark.slow, pytest.mark.mnist]
 
@@ -114,7 +115,7 @@ def test_strokes_alone_teach_to_read_mnist(lesson, flags, least, test_set, tmp_p
     run = tmp_path / 'run'
     if lesson is mnist_cnn and 'STROKES_RUN' in os.environ:
         run = Path(os.environ['STROKES_RUN'])
-        assert records.read(run)['dataset'] == 'strokes'
+        assert Record.read(run).dataset == 'strokes'
     else:
         lesson.main(['--dataset', 'strokes', '--data-dir', str(tmp_path), '--run-dir', str(run),
                      *flags])

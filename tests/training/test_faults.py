@@ -1,5 +1,6 @@
 """What can happen to a run's folder, and to the flags: a sentence, and nothing that was whole lost.
 """
+import dataclasses
 import json
 import os
 import random
@@ -10,16 +11,17 @@ import time
 
 import numpy as np
 import pytest
-from test_training import assert_same_weights, start, wait_for_checkpoint
+from helpers import assert_same_weights, change_record, start, wait_for_checkpoint
 
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import command_line, locks, paths
+from digits import locks, paths, training
 from digits.errors import UserError
 from digits.paths import PROJECT_ROOT as HOME
 from digits.prediction import classifier
 from digits.tensorflow_v1 import tf
-from digits.training import checkpoints, comparison, records
+from digits.training import checkpoints, comparison, folders
+from digits.training.record import Record
 
 PICTURE = HOME / 'data' / '7-chalk.jpg'
 LESSONS = {'mnist_softmax': (mnist_softmax, ['--steps', '50']),
@@ -43,7 +45,7 @@ def stopped(finished, tmp_path):
     def copy(name):
         folder = tmp_path / name
         shutil.copytree(str(finished[name]), str(folder))
-        records.write(folder, {**records.read(folder), 'status': 'interrupted'})
+        change_record(folder, status='interrupted')
         return folder
     return copy
 
@@ -59,7 +61,7 @@ def newest(folder, ending):
     """The file of the newest checkpoint: its .index or .data-*, or weights.npz."""
     if ending == '.npz':
         return folder / 'weights.npz'
-    step = records.read(folder)['of_steps']
+    step = Record.read(folder).total_steps
     return next(folder.glob(f'model.ckpt-{step}{ending}*'))
 
 
@@ -127,7 +129,7 @@ def test_a_damaged_checkpoint_costs_one_sentence_and_no_number(
     resume(name, folder, small_dir)
     assert ('going back to the checkpoint before it' in capsys.readouterr().err) != gone
     assert_same_weights(folder, finished[name])
-    assert records.read(folder)['test_accuracy'] == records.read(finished[name])['test_accuracy']
+    assert Record.read(folder).test_accuracy == Record.read(finished[name]).test_accuracy
 
 
 @pytest.mark.parametrize('name', LESSONS)
@@ -203,12 +205,12 @@ def other_record(record, rng):
 
 def use(folder):
     """All that reads a run.json, but for the training."""
-    parser = command_line.training_flags(
+    parser = training.parser(
         str(HOME / 'mnist_softmax.py'), '', steps=1000, batch_size=100, learning_rate=0.5)
-    parser.add_argument('--initial-stddev', type=command_line.spread, nargs=2, default=[0.0, 0.0])
-    parser.add_argument('--raw-pixels', action='store_true')
-    for reader in (lambda: command_line.parse(parser, ['--resume', '--run-dir', str(folder)]),
-                   lambda: classifier._doubt(folder, records.read(folder))):
+    parser.add_argument('--decay', type=float, nargs=2, default=[0.0, 0.0])
+    parser.add_argument('--wide', action='store_true')
+    for reader in (lambda: training.parse_args(parser, ['--resume', '--run-dir', str(folder)]),
+                   lambda: classifier.restore(folder)):
         try:
             reader()
         except UserError as error:
@@ -218,7 +220,7 @@ def use(folder):
 
 def test_no_run_json_gives_a_traceback(stopped, tmp_path):
     rng = random.Random(0)
-    record = records.read(stopped('mnist_softmax'))
+    record = dataclasses.asdict(Record.read(stopped('mnist_softmax')))
     folder = tmp_path / 'runs' / 'mnist_softmax' / 'hostile'
     folder.mkdir(parents=True)
     for _ in range(1000):
@@ -237,7 +239,7 @@ def test_a_damaged_run_does_not_keep_others_from_going_on(stopped, tmp_path, mon
                         str(paths.RUNS / 'mnist_softmax' / name))
         shutil.rmtree(str(tmp_path / 'mnist_softmax'))
     empty(paths.RUNS / 'mnist_softmax' / 'b' / 'run.json')
-    assert records.newest_unfinished('mnist_softmax').name == 'a'
+    assert folders.newest_unfinished('mnist_softmax').name == 'a'
     assert 'skipped: ' in capsys.readouterr().err
 
 
@@ -293,7 +295,7 @@ def test_a_full_disk_costs_a_sentence_and_no_number(small_dir, tmp_path):
     result = in_shell(
         'mount -t tmpfs -o size=100m tmpfs $disk || exit 99\n'
         'train="$python $home/mnist_cnn.py --quiet"\n'
-        'flags="--steps 10 --batch-size 20 --validation-size 500 --outliers 100"\n'
+        'flags="--steps 10 --batch-size 20 --validation-size 500  "\n'
         '$train $flags --run-dir $disk/run; echo status $?; ls $disk/run\n'
         'mount -o remount,size=300m $disk; $train --resume --run-dir $disk/run\n'
         'cp $disk/run/*-10.* $disk/run/checkpoint $disk/run/run.json $saved\n'
@@ -387,7 +389,7 @@ def test_diverging_names_the_step_the_cause_and_the_last_good_checkpoint(
     assert str(caught.value).startswith(
         f'step {step}: the loss is nan, training has diverged; most often --learning-rate 0.1 is '
         f'too large: try a smaller one ({kept}, in ')
-    assert records.read(tmp_path)['status'] == 'diverged'
+    assert Record.read(tmp_path).status == 'diverged'
     assert checkpoints.exist(tmp_path) == (good is not None)
 
 

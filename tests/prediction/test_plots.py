@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from digits import figures
 from digits.errors import UserError
 from digits.prediction import plots, results, scoring
 
@@ -23,9 +24,9 @@ def where(drawn, colour):
 
 
 def read(path, digit, doubt=''):
-    """A Picture of a red page, saved at `path`, read as `digit`."""
+    """A Result of a red page, saved at `path`, read as `digit`."""
     Image.new('RGB', (60, 30), (255, 0, 0)).save(str(path))
-    picture = results.Picture(str(path), np.full([1, 28, 28], 255, np.uint8))
+    picture = results.Result(str(path), np.full([1, 28, 28], 255, np.uint8))
     row = np.full([1, 10], 0.01)
     row[0, digit] = 0.91
     results.classify([picture], lambda images: (row, [doubt]))
@@ -36,7 +37,7 @@ def test_a_row_for_each_picture_with_a_bar_on_its_digit(tmp_path):
     heights, bars = [], []
     for count in (1, 2, 10):
         pictures = [read(tmp_path / f'{number}.png', number % 10) for number in range(count)]
-        plots.answers(pictures, tmp_path / 'plot.png')
+        plots.results(pictures, tmp_path / 'plot.png')
         drawn = pixels(tmp_path / 'plot.png')
         heights.append(len(drawn))
         rows, columns = where(drawn, (255, 0, 0))  # the picture: twice as wide as high
@@ -55,7 +56,7 @@ def test_names_and_doubts_that_matplotlib_might_take_for_formulas(tmp_path, recw
     names = ['a$b$.png', r'$\frac$.png', 'x' * 100 + '.png', '손글씨.png']
     pictures = [read(tmp_path / name, 3, doubt='$_$') for name in names]
     pictures[0].name = str(tmp_path / 'a$b$.png')
-    plots.answers(pictures, tmp_path / 'plot.svg')
+    plots.results(pictures, tmp_path / 'plot.svg')
     text = (tmp_path / 'plot.svg').read_text(encoding='utf-8')
     for said in ('a$b$.png', r'$\frac$.png', 'not sure: $_$', '…xxx', '손글씨.png'):
         assert said in text, said  # matplotlib's comments say what the shapes spell
@@ -74,7 +75,7 @@ def test_pictures_are_upright_and_of_any_kind(tmp_path):
     pictures = [read(tmp_path / 'plain.png', 1) for _ in range(4)]
     for picture, name in zip(pictures, ('turned.jpg', 'deep.png', 'nothing.png', 'lab.tif')):
         picture.name = str(tmp_path / name)
-    plots.answers(pictures, tmp_path / 'plot.png')
+    plots.results(pictures, tmp_path / 'plot.png')
     drawn = pixels(tmp_path / 'plot.png')
     rows, columns = where(drawn, (254, 0, 0))
     assert np.ptp(columns) == pytest.approx(2 * np.ptp(rows), rel=0.05)
@@ -87,7 +88,7 @@ def test_boxes_of_a_page_are_where_they_should_be(tmp_path):
     page = read(tmp_path / 'page.png', 4)
     Image.new('RGB', (3000, 1000), 'white').save(page.name)
     boxes = np.array([[300, 200, 600, 800], [1800, 300, 2100, 700]])
-    page = results.Picture(page.name, np.zeros([2, 28, 28], np.uint8), boxes)
+    page = results.Result(page.name, np.zeros([2, 28, 28], np.uint8), boxes)
     results.classify([page], lambda images: (np.eye(10)[[4, 2]], ['', 'two digits']))
     plots.pages([page], tmp_path / 'plot.png')
     drawn = pixels(tmp_path / 'plot.png')
@@ -112,8 +113,8 @@ def test_feature_maps_are_tiles_in_order(tmp_path):
     """Before ReLU zero is grey, after it white; what is largest is black."""
     maps = np.zeros([28, 28, 32])
     maps[..., 1], maps[..., 17] = 1, -1
-    plots.feature_maps([('conv1, before ReLU', maps), ('conv1, after ReLU', np.maximum(maps, 0))],
-                       read(tmp_path / 'one.png', 1), tmp_path / 'maps.png')
+    figures.feature_maps([('conv1, before ReLU', maps), ('conv1, after ReLU', np.maximum(maps, 0))],
+                         np.full([28, 28], 255, np.uint8), tmp_path / 'maps.png')
     drawn = pixels(tmp_path / 'maps.png')
     edges = np.flatnonzero((drawn == (176, 196, 222)).all(axis=2).mean(axis=1) > 0.8)
     starts = edges[np.flatnonzero(np.diff(edges, prepend=-9) > 1)]  # of the lines around the rows
@@ -145,7 +146,7 @@ def test_a_score_is_a_matrix_and_the_missed(tmp_path):
     height = len(drawn)
     for name in names[10:60]:
         add(name, 3)
-    score.add([results.Picture(name, error=f'{name}: no such file') for name in names[60:]])
+    score.add([results.Result(name, error=f'{name}: no such file') for name in names[60:]])
     plots.score(score, tmp_path / 'plot.png')
     drawn = pixels(tmp_path / 'plot.png')
     assert len(drawn) == pytest.approx(height + 5 * 160, abs=5)  # 40 of the missed, 8 a row
@@ -155,27 +156,27 @@ def test_a_score_is_a_matrix_and_the_missed(tmp_path):
 
 def test_a_drawing_is_a_whole_file_or_none(tmp_path):
     picture = read(tmp_path / 'x.png', 3)
-    with pytest.raises(UserError, match='no kind of picture'):
-        plots.answers([picture], tmp_path / 'plot.odd')
+    with pytest.raises(UserError, match='unsupported file type'):
+        plots.results([picture], tmp_path / 'plot.odd')
     (tmp_path / 'taken.png').mkdir()
     with pytest.raises(OSError):
-        plots.answers([picture], tmp_path / 'taken.png')
+        plots.results([picture], tmp_path / 'taken.png')
     (tmp_path / 'plot.png').write_bytes(b'older')
     os.remove(picture.name)
     with pytest.raises(UserError, match='no such file'):
-        plots.answers([picture], tmp_path / 'plot.png')
+        plots.results([picture], tmp_path / 'plot.png')
     assert (tmp_path / 'plot.png').read_bytes() == b'older'
     assert sorted(path.name for path in tmp_path.iterdir()) == ['plot.png', 'taken.png']
-    for ending in plots.ENDINGS:
+    for ending in figures.ENDINGS:
         read(tmp_path / 'x.png', 3)
-        plots.answers([picture], f'{tmp_path}/plot{ending.upper()}')
+        plots.results([picture], f'{tmp_path}/plot{ending.upper()}')
         data = (tmp_path / f'plot{ending.upper()}').read_bytes()
         assert data.startswith({'.png': b'\x89PNG', '.svg': b'<?xml', '.pdf': b'%PDF'}.get(
             ending, b'\xff\xd8'))
 
 
 @pytest.mark.parametrize(('name', 'maps'), [('mnist_softmax.py', False),
-                                            ('mnist_cnn_3x3.py', True)])
+                                            ('mnist_cnn.py', True)])
 def test_a_run_is_drawn_into_its_folder(script, tmp_path, name, maps):
     result = script(name, '--steps', '50', '--validation-size', '500', '--plots', '--run-dir',
                     tmp_path)

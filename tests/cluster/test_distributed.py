@@ -13,15 +13,17 @@ import time
 import numpy as np
 import pytest
 
-from digits import input_data, paths
-from digits.cluster import local, process
+from digits import input_data, paths, training
+from digits.cluster import flags, local, process, worker
+from digits.cluster.flags import CHILD
 from digits.errors import UserError
 from digits.prediction import classifier
 from digits.tensorflow_v1 import tf
-from digits.training import checkpoints, records
+from digits.training import checkpoints
+from digits.training.record import Record
 
 SCRIPT = str(paths.PROJECT_ROOT / 'mnist_distributed.py')
-SMALL = ['--validation-size', '500', '--outliers', '500', '--precision', 'float32']
+SMALL = ['--validation-size', '500', '--precision', 'float32']
 JOBS = (('ps', 0), ('worker', 0), ('worker', 1))
 processes = pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='needs /proc to see orphans')
 
@@ -66,7 +68,7 @@ class Cluster:
     def start(self, task, *flags):
         """Start (again) a process of the cluster."""
         environment = {name: value for name, value in os.environ.items()
-                       if name not in ('TF_CONFIG', process.CHILD)}
+                       if name not in ('TF_CONFIG', CHILD)}
         command = [*self._prefix[task], sys.executable, SCRIPT, '--job-name', task[0],
                    '--task-index', str(task[1]), *self.flags, *flags]
         with open(str(self.folder) + '-{}{}.log'.format(*task), 'a', encoding='utf-8') as log:
@@ -98,7 +100,7 @@ class Cluster:
         wait_until(lambda: all(task.poll() is not None for task in self.tasks.values()), seconds,
                    self.said)
         assert [task.returncode for task in self.tasks.values()] == [0, 0, 0], self.said()
-        return records.read(self.folder)['test_accuracy']
+        return Record.read(self.folder).test_accuracy
 
 
 @pytest.fixture
@@ -113,15 +115,12 @@ def on_loopback(small_dir, tmp_path):
 # ---- which process this is
 
 
-def parse(*flags, monkeypatch=None, config=None):
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--run-dir')
-    parser.add_argument('--resume', action='store_true')
-    parser.set_defaults(script='mnist_distributed', epochs=1, steps=None)
-    process.flags(parser)
+def parse(*words, monkeypatch=None, config=None):
+    parser = training.parser(SCRIPT, '', epochs=1, batch_size=10, learning_rate=0.1)
+    flags.add(parser)
     if monkeypatch:
         monkeypatch.setenv('TF_CONFIG', config if isinstance(config, str) else json.dumps(config))
-    return process.parse(parser, list(flags))
+    return flags.parse_args(parser, list(words))
 
 
 @pytest.mark.parametrize(('jobs', 'task', 'expected'), [
@@ -158,7 +157,7 @@ def test_a_place_that_is_none_is_one_sentence(monkeypatch, flags, config, words)
 @pytest.mark.parametrize('text', ['', 'a', 'a:', ':1', 'a:0', 'a:65536', 'a:1,a:1', 'a:1,,b:1'])
 def test_hosts_that_are_none(text):
     with pytest.raises(argparse.ArgumentTypeError):
-        process.hosts(text)
+        flags.hosts(text)
 
 
 def test_a_port_that_is_taken_is_one_sentence():
@@ -180,19 +179,18 @@ def test_all_workers_together_see_each_image_once_an_epoch(small_dir, workers, a
     """And in a synchronous step they see what one process would learn from."""
     count, size, steps = 120, 10, 24 // workers
     seen = []
-    flags = argparse.Namespace(data_dir=str(small_dir), dataset='mnist', seed=3, quiet=True,
-                               validation_size=6000 - count)
-    alone = input_data.load(flags).train
+    options = argparse.Namespace(data_dir=str(small_dir), dataset='mnist', seed=3, quiet=True,
+                                 validation_size=6000 - count)
+    alone = input_data.load(options).train
     for index in range(workers):
         args = argparse.Namespace(
             task_index=index, workers=workers, batch_size=size, asynchronous=asynchronous,
             steps=steps * (workers if asynchronous else 1), epochs=None)
-        work = process.Work(args, input_data.load(flags), 'float32')
-        work._own_steps = 0
+        train = input_data.load(options).train
         batches = []
         for step in range(steps):  # two epochs
-            work.step, work._own_steps = step, step
-            batches.append(work.batch()[0].copy())
+            train.seek(worker.position(args, step, own_steps=step))
+            batches.append(train.next_batch(size)[0])
         seen.append(batches)
     for epoch in range(2):
         images = np.concatenate([batch for step in range(steps // 2) for batch in (
@@ -219,16 +217,16 @@ def test_seek_goes_forward_as_from_the_start(small_dir):
 
 @pytest.mark.slow
 @processes
-def test_two_workers_do_what_one_process_does_with_twice_the_batch(script, tmp_path):
+def test_two_workers_do_what_one_process_does_with_twice_the_batch(project, tmp_path):
     """50 steps without dropout; and it is a run like others, and nothing of it is left over."""
-    flags = ['--steps', '50', '--drop-rate', '0', '--schedule', 'constant', '--learning-rate',
-             '0.0003', '--quiet', *SMALL]
-    two = script('mnist_distributed.py', '--local', '2', '--batch-size', '20', *flags,
+    project.change('mnist_cnn.py', 'DROP_RATE = 0.3', 'DROP_RATE = 0.0')
+    flags = ['--steps', '50', '--learning-rate', '0.0003', '--quiet', *SMALL]
+    two = project.run('mnist_distributed.py', '--local', '2', '--batch-size', '20', *flags,
                  '--run-dir', tmp_path / 'two')
     assert two.returncode == 0, two.stderr
     assert two.stderr == ''
     assert running(str(tmp_path / 'two')) == []
-    one = script('mnist_cnn.py', '--batch-size', '40', *flags, '--run-dir', tmp_path / 'one')
+    one = project.run('mnist_cnn.py', '--batch-size', '40', *flags, '--run-dir', tmp_path / 'one')
     assert one.returncode == 0, one.stderr
     ours, theirs = (tf.train.load_checkpoint(str(tmp_path / name / 'model.ckpt-50'))
                     for name in ('two', 'one'))
@@ -241,13 +239,13 @@ def test_two_workers_do_what_one_process_does_with_twice_the_batch(script, tmp_p
         apart = np.linalg.norm(ours.get_tensor(f'{layer}/W') - there) / np.linalg.norm(there)
         assert apart < 2e-3, (layer, apart)  # TensorFlow 1.15: 1e-6; 2.21 adds up otherwise
 
-    record = records.read(tmp_path / 'two')
-    assert (record['status'], record['steps'], record['parameters']) == ('finished', 50, 3274634)
-    assert record['recipe'].startswith('--local 2 --steps 50 --batch-size 20')
+    record = Record.read(tmp_path / 'two')
+    assert (record.status, record.steps, record.parameters) == ('finished', 50, 3274634)
+    assert record.recipe.startswith('--local 2 --steps 50 --batch-size 20')
     accuracy = float(re.search(r'test accuracy: (\S+)', two.stdout.splitlines()[-1]).group(1))
-    assert record['test_accuracy'] == accuracy
+    assert record.test_accuracy == accuracy
     test = input_data.load(argparse.Namespace(
-        data_dir=record['flags']['data_dir'], dataset='mnist', seed=0, quiet=True,
+        data_dir=record.flags['data_dir'], dataset='mnist', seed=0, quiet=True,
         validation_size=0)).test
     logits = classifier.restore(tmp_path / 'two').logits(test.pixels)
     assert (logits.argmax(1) == test.labels).mean() == pytest.approx(accuracy, abs=1e-4)
@@ -266,7 +264,7 @@ def test_asynchronous_and_several_parameter_servers_learn(small_dir, tmp_path):
     finally:
         for task in tasks:
             task.kill()
-    assert records.read(tmp_path / 'run')['test_accuracy'] > 0.7
+    assert Record.read(tmp_path / 'run').test_accuracy > 0.7
     classifier.restore(tmp_path / 'run')  # the slices are one variable again
 
 
@@ -320,8 +318,8 @@ def test_nothing_of_a_local_cluster_is_left(small_dir, tmp_path, blow):
         assert 'worker 1 has failed with status -9' in said
     elif blow == 'Ctrl-C':
         assert process.returncode == 130
-        record = records.read(folder)
-        assert record['status'] == 'interrupted'
+        record = Record.read(folder)
+        assert record.status == 'interrupted'
         assert f'model.ckpt-{record["steps"]}.index' in os.listdir(str(folder))
         assert f'Stopped after step {record["steps"]:,} of 100,000' in said
     assert checkpoints.exist(folder)

@@ -1,0 +1,83 @@
+"""A thread that sees signals, and that nothing goes on, while a step waits for another process."""
+import math
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+
+from digits.cluster.process import names, silent
+
+GRACE_SECONDS = 10  # that a step may take to end after Ctrl-C
+
+
+class Watchdog(threading.Thread):
+    """Sees, while a step may wait for another process for ever, signals and that nothing goes on.
+
+    A signal is noted in `signal`, for the step's end; if that does not come within
+    GRACE_SECONDS, the process ends here. After --wait seconds without a step it says on stderr who
+    is silent.
+    """
+
+    def __init__(self, args):
+        super().__init__(daemon=True)
+        self.signal = None
+        self._args, self._others = args, names(args)
+        self._last = time.monotonic()
+        self._told = False
+        # Python runs a signal's handler between two of its own instructions, and there may be none
+        # for a long time; but it writes the signal's number here at once.
+        self._here, self._there = socket.socketpair()
+        self._there.setblocking(False)
+        self._handlers = {}
+
+    def start(self):
+        """From the main thread: only there can signals be caught."""
+        if threading.current_thread() is threading.main_thread():
+            self._wakeup = signal.set_wakeup_fd(self._there.fileno())
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handlers[number] = signal.signal(number, lambda *_: None)
+        super().start()
+
+    def alive(self):
+        """A step is done."""
+        self._last, self._told = time.monotonic(), False
+
+    def close(self):
+        """Give signals back, and end."""
+        if self._handlers:
+            signal.set_wakeup_fd(self._wakeup)
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
+        self._there.close()
+        self.join()
+        self._here.close()
+
+    def run(self):
+        """The thread: ends when the other end of the socket is closed."""
+        self._here.settimeout(1.0)
+        deadline = math.inf
+        while True:
+            try:
+                received = self._here.recv(1)
+                if not received:
+                    return
+                if self.signal:
+                    os._exit(128 + self.signal)  # a second one does not wait
+                self.signal, deadline = received[0], time.monotonic() + GRACE_SECONDS
+            except socket.timeout:
+                self._check()
+            if time.monotonic() > deadline:
+                print(f'no step has ended within {GRACE_SECONDS} s: stopped at the last checkpoint',
+                      file=sys.stderr, flush=True)
+                os._exit(128 + self.signal)
+
+    def _check(self):
+        if self._told or time.monotonic() - self._last < self._args.wait:
+            return
+        self._told = True
+        absent = silent(self._others)
+        print(f'no step for {self._args.wait} s: ' + (
+            f'{", ".join(absent)} does not answer; training goes on when it is back' if absent else
+            'all processes answer; is one of them very slow?'), file=sys.stderr, flush=True)

@@ -1,0 +1,244 @@
+"""The steps of one worker of a cluster, with what goes on around them.
+
+    with worker.WorkerRun(args, mnist, saver, precision, images, labels, logits, loss,
+                          accuracy) as run:
+        with tf.train.MonitoredTrainingSession(...) as session:
+            run.begin(session, global_step)
+            while run.goes_on():
+                batch_images, batch_labels = run.batch()
+                run.step, run.loss = session.run(...)
+        return run.finish(inference, cross_entropy)
+"""
+import contextlib
+import json
+import math
+import os
+import sys
+import time
+
+from digits.cluster.flags import CHILD, MARK
+from digits.cluster.watchdog import Watchdog
+from digits.errors import UserError
+from digits.tensorflow_v1 import open_session, tf
+from digits.training import evaluation, progress
+from digits.training.checkpoints import SaverCheckpoints
+from digits.training.folders import RunFolder
+from digits.training.models import GraphModel
+
+REPORT_SECONDS = 0.2  # between two of them
+
+
+class RawSession:
+    """A MonitoredSession whose runs pass by its hooks: an evaluation is no step."""
+
+    def __init__(self, session):
+        self._session, self.graph = session, session.graph
+
+    def run(self, fetches, feed_dict=None):
+        """As Session.run."""
+        return self.call(lambda session: session.run(fetches, feed_dict))
+
+    def call(self, function):
+        """What a function gives of the tf.Session behind it."""
+        return self._session.run_step_fn(lambda step_context: function(step_context.session))
+
+
+class WorkerRun:
+    """The steps of one worker, as a context; the chief also keeps the run's folder.
+
+    `step` is the global step, `total_steps` the last one; the script sets step and loss every time.
+    On the chief, `folder` is the path of the run's folder; on the others it is None. What follows
+    precision are GraphModel's tensors.
+    """
+
+    def __init__(self, args, data, saver, precision: str, *tensors):
+        self.args, self._data, self._saver = args, data, saver
+        self.step, self.loss = 0, math.nan
+        self._images_a_step = images_a_step(args)
+        count = data.train.num_examples
+        self.total_steps = total_steps(args, count)
+        self.chief, self.folder = args.task_index == 0, None
+        self._model = GraphModel(None, saver, *tensors)
+        self._precision = precision
+        self._every = evaluation.interval(self.total_steps, count / self._images_a_step)
+        self._own_steps, self._summaries, self.training_accuracy = 0, None, None
+        self._training_seconds, self._reported = 0.0, time.perf_counter()
+
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            if self.chief:
+                self._folder = stack.enter_context(RunFolder(
+                    self.args, self._data, self.total_steps, parameters=self._model.parameters,
+                    convolutions=self._model.convolutions, precision=self._precision,
+                    placeholders=self._model.placeholders))
+                self.folder, self.record = str(self._folder.path), self._folder.record
+            self._watchdog = Watchdog(self.args)
+            self._watchdog.start()
+            stack.callback(self._watchdog.close)
+            self._stack = stack.pop_all()
+        return self
+
+    def begin(self, session, global_step) -> None:
+        """Go on from the step that the cluster has come to; the chief says what begins."""
+        args, self._session = self.args, RawSession(session)
+        self.step = self._noted_step = int(self._session.run(global_step))
+        self._own_steps = self.step // args.workers
+        self._seconds_before, self._begun_at = 0.0, time.perf_counter()
+        self._saved_at, self._under_way = self._begun_at, False
+        quiet = args.quiet or CHILD in os.environ
+        self._progress = progress.Progress(self.total_steps, self.step, quiet)
+        self._stack.callback(self._progress.close)
+        if not self.chief:
+            return
+        self._model.session = self._session
+        self._seconds_before = self._folder.begin(self._model, self.step)
+        if args.summary_every:
+            from digits.training import tensorboard  # only for who wants it
+            self._summaries = tensorboard.RunSummaries(self._folder.path, self._model, self._data,
+                                                       self.record, self.step)
+            self._stack.callback(self._summaries.close)
+        if not args.quiet:
+            progress.announce(self._data, self.record, self._model)
+            how = 'asynchronous' if args.asynchronous else 'synchronous'
+            print(f'{how}, {args.workers} workers with batches of {args.batch_size}',
+                  file=sys.stderr)
+
+    def goes_on(self) -> bool:
+        """Whether another step is due, after a word about the last one; the chief saves.
+
+        Raises UserError (status 1) once the loss is not finite.
+        """
+        if not self._under_way:
+            self._under_way = True
+            return self.step < self.total_steps and not self._watchdog.signal
+        self._own_steps += 1
+        self.step = int(self.step)  # for run.json: the script has set a NumPy number
+        self._training_seconds = self._seconds_before + time.perf_counter() - self._begun_at
+        if not math.isfinite(self.loss):
+            if self.chief:
+                self._write('diverged')
+            raise UserError(f'step {self.step:,}: the loss is {self.loss}, training has diverged; '
+                            'try a smaller --learning-rate', 1)
+        ended = self.step >= self.total_steps or bool(self._watchdog.signal)
+        evaluated = False
+        if self.chief:
+            evaluated = self._summarize_and_evaluate()
+            if ended or time.perf_counter() - self._saved_at > self.args.checkpoint_every:
+                self._save()
+        self._watchdog.alive()
+        self._show(evaluated)
+        return not ended
+
+    def _images(self):
+        """How many images the cluster has learned from."""
+        return self.step * self._images_a_step
+
+    def _summarize_and_evaluate(self):
+        """What is due of both after a step, on the chief; whether it has evaluated."""
+        every = self.args.summary_every
+        # Without steps in common, the steps of others may pass by any number.
+        before, self._noted_step = self._noted_step, self.step
+        if self._summaries and self.step // every > before // every:
+            self._summaries.step(self, self._batch, self._images(), self._training_seconds)
+        if self.step // self._every == before // self._every and self.step < self.total_steps:
+            return False
+        scores = None
+        if self._data.validation.num_examples:
+            scores = evaluation.evaluate(self._model, self._data.validation)
+        evaluation.note(self.record, self.step, self.loss, scores)
+        if self._summaries:
+            self._summaries.evaluation(self.step, scores)
+        return True
+
+    def _save(self):
+        self._write('running')
+        self._session.call(lambda session: self._checkpoints(session).save(self.step))
+        self._saved_at = time.perf_counter()
+        self._folder.keep_checkpoints(self._session.call(self._checkpoints))
+
+    def _checkpoints(self, session):
+        return SaverCheckpoints(self._folder.path, session, self._saver)
+
+    def _show(self, evaluated):
+        """How far it is: a line for the parent, a bar, or from time to time a line."""
+        now = time.perf_counter()
+        if CHILD in os.environ:
+            if now - self._reported > REPORT_SECONDS or self.step >= self.total_steps:
+                self._reported = now
+                print(MARK + json.dumps([self.args.task_index, self.step, self.total_steps,
+                                         float(self.loss)]), flush=True)
+            return
+        accuracy = self.record.validation_accuracy if self.chief else None
+        self._progress.show(self.step, self._training_seconds,
+                            self._images() / self._training_seconds, self.loss, accuracy,
+                            evaluated)
+
+    def batch(self):
+        """This worker's (images, labels) for the step that is due, images [batch, 784]."""
+        self._data.train.seek(position(self.args, self.step, self._own_steps))
+        self._batch = self._data.train.next_batch(self.args.batch_size)
+        return self._batch
+
+    def finish(self, inference, cross_entropy):
+        """After the session: the chief scores the last checkpoint, and returns the test accuracy.
+
+        It does so on a graph of its own, which the lesson's functions build: the servers that kept
+        the variables may be gone. Raises SystemExit (128 + the signal's number) if Ctrl-C or
+        SIGTERM ended the steps.
+        """
+        self._progress.close()
+        if self._watchdog.signal:
+            if self.chief:
+                self._write('interrupted')
+                progress.print_interruption(self.args, self.record, self._folder.path)
+            raise SystemExit(128 + self._watchdog.signal)
+        if not self.chief:
+            return None
+        with tf.Graph().as_default():
+            images = tf.placeholder(tf.float32, [None, 784], name='images')
+            labels = tf.placeholder(tf.int64, [None], name='labels')
+            logits = inference(images)
+            correct = tf.equal(tf.argmax(logits, 1), labels)
+            accuracy = tf.reduce_mean(tf.cast(correct, tf.float32))
+            model = GraphModel(None, None, images, labels, logits, cross_entropy(logits, labels),
+                               accuracy)
+            model.begin(maps=self.args.plots)
+            session, _ = open_session(self.args.device, 'float32')
+        with session:
+            model.session = session
+            SaverCheckpoints(self._folder.path, session).restore()
+            final = evaluation.Final(model, self._data, self.record)
+            if self._summaries:
+                final.summarize(self._summaries, self.step)
+            if self.args.plots:
+                final.draw(self._folder.path)
+        self._write('finished')
+        final.print_results(self._folder.path, self.args.quiet)
+        return final.accuracy
+
+    def _write(self, status):
+        self._folder.write(status, self.step, self._images(), self._training_seconds)
+
+    def __exit__(self, kind, error, trace):
+        self._stack.close()
+
+
+def images_a_step(args) -> int:
+    """How many images a step learns from: of all workers together if they are synchronous."""
+    return args.batch_size * (1 if args.asynchronous else args.workers)
+
+
+def total_steps(args, num_examples: int) -> int:
+    """The number of steps that --steps or --epochs ask for."""
+    return args.steps or math.ceil(args.epochs * num_examples / images_a_step(args))
+
+
+def position(args, step: int, own_steps: int) -> int:
+    """Where in the seed's order of images a worker's next minibatch begins.
+
+    The order is dealt out: in a synchronous step worker k gets the k-th share of what one process
+    would learn from, so that all together see each image once an epoch. Without steps in common,
+    each worker takes every N-th share in its own time.
+    """
+    turn = own_steps if args.asynchronous else step
+    return (turn * args.workers + args.task_index) * args.batch_size

@@ -1,0 +1,109 @@
+"""How well a model does on a data set: on the way, and once, at the end, on the test set."""
+import math
+import sys
+from pathlib import Path
+from typing import Optional, Tuple
+
+import numpy as np
+
+from digits.errors import UserError
+from digits.training import calibration
+from digits.training.models import CHUNK
+from digits.training.progress import from_here
+from digits.training.record import Record
+
+
+def evaluate(model, dataset) -> Tuple[float, float]:
+    """Loss and accuracy over a whole data set, means over its images."""
+    scores = [(*model.evaluate(images, labels), len(images))
+              for images, labels in dataset.in_order(CHUNK)]
+    losses, accuracies, counts = zip(*scores)
+    return (float(np.average(losses, weights=counts)),
+            float(np.average(accuracies, weights=counts)))
+
+
+def interval(total_steps: int, steps_an_epoch: float) -> int:
+    """Steps between two evaluations: an epoch, or a fifth of a short run, or of a long run as many
+    epochs as make twenty evaluations. Where every step is an epoch, a fifth of the run.
+    """
+    every = math.ceil(total_steps / 5)
+    if steps_an_epoch > 1:
+        every = min(every, math.ceil(steps_an_epoch))
+    return every * math.ceil(total_steps / 20 / every)
+
+
+def note(record: Record, step: int, loss: Optional[float], scores: Optional[Tuple[float, float]]) -> None:
+    """Enter an evaluation into the record: the loss of training, (loss, accuracy) of validation."""
+    entry = record.evaluations.setdefault(str(step), {})
+    if loss is not None:  # as where a run was resumed after its last step
+        entry['loss'] = float(loss)
+    if scores is None:
+        return
+    entry['validation_loss'], accuracy = scores
+    entry['validation_accuracy'] = accuracy
+    record.validation_accuracy = round(accuracy, 4)
+    if record.best is None or accuracy > record.best['validation_accuracy']:
+        record.best = {'step': step, 'validation_accuracy': accuracy}
+
+
+def diverged(args, record: Record, loss: float, good_step: Optional[int],
+             folder: Path) -> UserError:
+    """What to raise when the loss is not finite; good_step: of the last good checkpoint."""
+    kept = 'no checkpoint was written before' if good_step is None else \
+        f'the last good checkpoint is that of step {good_step:,}'
+    return UserError(f'step {record.steps:,}: the loss is {loss}, training has diverged; most '
+                     f'often --learning-rate {args.learning_rate:g} is too large: try a smaller '
+                     f'one ({kept}, in {from_here(folder)})', 1)
+
+
+class Final:
+    """What is known of a trained model at the end: the live session's scores, no graph rebuilt.
+
+    accuracy: of the test set. probabilities: calibrated, of the validation images; None without.
+    """
+
+    def __init__(self, model, data, record: Record):
+        self._model, self._data, self._record = model, data, record
+        self.probabilities, self._lines = None, []
+        if data.validation.num_examples:
+            logits = np.concatenate([model.logits(images)
+                                     for images, _ in data.validation.in_order(CHUNK)])
+            self._lines.append(
+                f'validation accuracy: {record.validation_accuracy:.4f}{data.label}')
+            record.calibration = calibration.fit(logits, data.validation.labels)
+            self.probabilities = calibration.probabilities(logits, record.calibration['scale'])
+        elif record.training_accuracy is None:
+            _, accuracy = evaluate(model, data.train)
+            record.training_accuracy = round(accuracy, 4)
+            self._lines.append(f'training accuracy: {accuracy:.4f}{data.label}')
+        _, self.accuracy = evaluate(model, data.test)
+        record.test_accuracy = round(self.accuracy, 4)
+
+    def summarize(self, summaries, step: int) -> None:
+        """Show in TensorBoard the result, the first layer, what was missed, and fc1's activations.
+        """
+        summaries.training(step, test_accuracy=self.accuracy)
+        summaries.filters(step, *next(iter(self._model.weights().items())))
+        if self.probabilities is not None:
+            validation = self._data.validation
+            summaries.missed(step, validation.pixels.reshape(-1, 28, 28), validation.labels,
+                             self.probabilities)
+        few = self._data.test.pixels[:summaries.PROJECTED]
+        images, labels = next(self._data.test.in_order(summaries.PROJECTED))
+        hidden = self._model.activations(images).get('fc1/activations')
+        if hidden is not None:
+            summaries.projector(few.reshape(-1, 28, 28), labels, hidden)
+
+    def draw(self, folder: Path) -> None:
+        """Draw digits.png, curves.png, missed.png, weights.png and maps.png into the folder."""
+        from digits.training import plots  # matplotlib, only for who asked
+        plots.of_run(folder, self._record, self._data, self._model)
+
+    def print_results(self, folder: Path, quiet: bool) -> None:
+        """Print the results on stdout; on stderr, unless quiet, the times and the folder."""
+        print(*self._lines, sep='\n', end='\n' * bool(self._lines))
+        seconds = self._record.seconds
+        if not quiet:
+            print(f'{seconds["training"]:.1f} s of training, {seconds["whole"]:.1f} s in all; '
+                  f'kept in {from_here(folder)}', file=sys.stderr)
+        print(f'test accuracy: {self.accuracy:.4f}{self._data.label}', flush=True)

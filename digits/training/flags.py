@@ -1,0 +1,158 @@
+"""The flags of every training script, and those that an interrupted run goes on with."""
+import argparse
+import copy
+from pathlib import Path
+
+from digits import command_line
+from digits.command_line import non_negative_int, positive_float, positive_int
+from digits.errors import UserError
+from digits.training import folders
+from digits.training.record import Record
+
+# What may differ between a run and its resumption.
+MAY_DIFFER = {'run_dir', 'resume', 'quiet', 'data_dir', 'device', 'plots', 'local', 'job_name',
+              'task_index', 'ps_hosts', 'worker_hosts', 'wait', 'checkpoint_every'}
+# Nor do these make a recipe of their own: compare.py has columns for them, or needs none.
+NOT_IN_RECIPE = MAY_DIFFER | {'seed', 'dataset', 'summary_every'}
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that knows by what option each of its flags is typed."""
+
+    def __init__(self, *args, **options):
+        self.options = {}  # {'batch_size': '--batch-size'}
+        super().__init__(*args, **options)
+
+    def add_argument(self, *names, **options):
+        """As ArgumentParser.add_argument."""
+        action = super().add_argument(*names, **options)
+        self.options[action.dest] = (action.option_strings or [''])[-1]
+        return action
+
+    def typed(self, name: str, value) -> list:
+        """The words that set the flag `name` to a value, as one would type them."""
+        if value is None or value is False:
+            return []
+        values = [] if value is True else value if isinstance(value, list) else [value]
+        # The shorter of 1e-05 and 0.00001, but only if it is the same number.
+        return [self.options[name], *(
+            f'{word:g}' if isinstance(word, float) and float(f'{word:g}') == word else str(word)
+            for word in values)]
+
+    def given(self, argv=None) -> dict:
+        """The flags that are on the command line, without the defaults."""
+        absent = object()  # argparse gives a default only to what is not there yet
+        found = self.parse_args(argv, argparse.Namespace(
+            **dict.fromkeys(vars(self.parse_args(argv)), absent)))
+        return {name: value for name, value in vars(found).items() if value is not absent}
+
+
+def parser(script: str, doc: str, *, steps=None, epochs=None, batch_size=None, learning_rate=None,
+           precision='float32') -> Parser:
+    """The parser of a training script; the keywords are that script's defaults.
+
+    script: its __file__; doc: its __doc__. steps and epochs exclude each other. A script without
+    batch_size trains on all images at once; one with precision=None does not use TensorFlow.
+    A lesson may add flags of its own: run.json keeps them, --resume goes on with them, and
+    inference gets again, whoever restores the run, those that are named like its parameters.
+    """
+    made = Parser(prog=Path(script).name, description=doc,
+                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    command_line.data_flags(made)
+    made.add_argument('--epochs', type=positive_int, default=epochs, metavar='N',
+                      help='passes over the training images' + _default(epochs))
+    made.add_argument('--steps', type=positive_int, default=steps, metavar='N',
+                      help='or: minibatches to train on' + _default(steps))
+    if batch_size:
+        made.add_argument('--batch-size', type=positive_int, default=batch_size, metavar='N',
+                          help='images a step' + _default(batch_size))
+        made.add_argument('--validation-size', type=non_negative_int, default=5000, metavar='N',
+                          help='training images to watch instead of learning from (default 5000)')
+    made.add_argument('--learning-rate', type=positive_float, default=learning_rate, metavar='RATE',
+                      help='size of the steps' + _default(learning_rate))
+    made.add_argument('--seed', type=command_line.seed, default=0, metavar='N',
+                      help='of weights and shuffles; the same seed gives the same numbers (0)')
+    if precision:
+        made.add_argument('--device', default='auto', metavar='NAME', type=command_line.device,
+                          help='auto, cpu, gpu, or gpu:1 for the second one (auto)')
+        made.add_argument('--precision', choices=['auto', 'float32', 'bfloat16'], default=precision,
+                          help='of matrix products; auto: bfloat16 where the processor has '
+                          f'instructions for it{_default(precision)}')
+    made.add_argument('--summary-every', type=non_negative_int, default=100, metavar='N',
+                      help='write to TensorBoard every N steps; 0: nothing (default 100)')
+    made.add_argument('--plots', action='store_true',
+                      help='draw digits, learning curves, weights and what was missed')
+    made.add_argument('--run-dir', metavar='DIR',
+                      help='the folder to write (default: a new one in runs/), '
+                      'or with --resume the one to go on in')
+    made.add_argument('--resume', action='store_true',
+                      help='go on with the interrupted run in --run-dir, or with the newest')
+    made.add_argument('--quiet', action='store_true', help='print results only')
+    made.set_defaults(script=Path(script).stem)
+    return made
+
+
+def parse_args(parser: Parser, argv=None) -> argparse.Namespace:
+    """The flags; with --resume those of the interrupted run, which args.run_dir then names.
+
+    args.recipe is what shapes the run and is not at its default, as one would type it.
+    Raises UserError if there is no unfinished run, or if a flag contradicts the one there is.
+    """
+    args, given = parser.parse_args(argv), parser.given(argv)
+    if {'epochs', 'steps'} <= set(given):
+        parser.error('argument --steps: not allowed with argument --epochs')
+    for flag, other in (('epochs', 'steps'), ('steps', 'epochs')):
+        if flag in given:  # the other one's default does not count then
+            setattr(args, other, None)
+    args.recipe = ' '.join(
+        word for name, value in vars(args).items()
+        if name in parser.options and name not in NOT_IN_RECIPE
+        and value != parser.get_default(name) for word in parser.typed(name, value))
+    if not args.resume:
+        return args
+    folder = Path(args.run_dir) if args.run_dir else folders.newest_unfinished(args.script)
+    record = Record.read(folder)
+    if record.script != args.script:
+        raise UserError(f'{folder} is a run of {record.script}.py')
+    if record.status == 'finished':
+        raise UserError(f'{folder} is finished (test accuracy {record.test_accuracy}): there is '
+                        'nothing to resume')
+    kept = _kept(parser, folder, record.flags)
+    for name, value in given.items():
+        if name not in MAY_DIFFER and name in kept and kept[name] != value:
+            raise UserError(f'{" ".join(parser.typed(name, value))}: the run to resume has '
+                            f'{kept[name]}; leave the flag out')
+    vars(args).update(kept, run_dir=str(folder), recipe=record.recipe)
+    if record.dataset == 'strokes':  # 'auto' might find MNIST by now
+        args.dataset = 'strokes'
+    if 'precision' in kept:  # and choose otherwise on another machine
+        args.precision = record.precision
+    return args
+
+
+def _kept(parser, folder, flags):
+    """The flags that run.json records, held to the rules for typed ones; UserError otherwise."""
+    def refuse(reason):
+        raise UserError(f'{folder}: its run.json is not the record of a run ({reason})')
+
+    kept = {name: value for name, value in flags.items()
+            if name in parser.options and name not in MAY_DIFFER}
+    checking = copy.deepcopy(parser)
+    checking.error = refuse
+    words = [word for name, value in kept.items() for word in parser.typed(name, value)]
+    typed = vars(checking.parse_args(words))
+    for name, value in kept.items():
+        if value is None:
+            continue
+        if type(typed[name]) not in (bool, int, float, str, list):  # made of the text by a type
+            kept[name] = typed[name]
+        elif typed[name] != value:
+            refuse('a flag in it is of a wrong type')
+    lengths = 'steps', 'epochs'
+    if any(map(parser.get_default, lengths)) and not any(map(kept.get, lengths)):
+        refuse('neither steps nor epochs')
+    return kept
+
+
+def _default(value):
+    return '' if value is None else f' (default {value})'

@@ -1,0 +1,185 @@
+"""A run's folder: where it is, who may write in it, what it keeps."""
+import ast
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import sys
+import time
+from pathlib import Path
+from typing import List
+
+from digits import STARTED, files, locks, paths
+from digits.errors import UserError
+from digits.training import record as records
+from digits.training.record import Record
+
+LESSON_NAME = 'lesson.txt'  # the lesson as it was: to read, never to execute
+
+
+class RunFolder:
+    """The folder of a run that trains, as a context: locked, with its record and lesson's text.
+
+    `path` is the folder, `record` its Record; `resumed` says whether it held a run before.
+    With args.resume that of args.run_dir, otherwise a new one. data: the Datasets to train on;
+    known: fields of the record. Raises UserError if another process is training in it, if the run
+    in it is of another data set, if nothing can be written there.
+    """
+
+    def __init__(self, args, data, total_steps: int, **known):
+        self._args, self._data = args, data
+        self._total_steps, self._known = total_steps, known
+        self.resumed = bool(args.resume)
+
+    def __enter__(self):
+        args, data = self._args, self._data
+        self.path = Path(args.run_dir) if self.resumed else new_folder(args)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(locks.held(self.path))
+            if self.resumed:
+                self.record = Record.read(self.path)
+                if self.record.dataset != data.name:
+                    raise UserError(f'{self.path} was trained on {self.record.dataset}, and '
+                                    f'{args.data_dir} holds {data.name}')
+            else:
+                self.record = Record.new(args, data.name, self._total_steps)
+            self.record = dataclasses.replace(self.record, **self._known)
+            self._keep_lesson()
+            if not self.resumed:  # a kill from here on leaves a run to resume
+                self.record.write(self.path)
+            self._stack = stack.pop_all()
+        return self
+
+    def begin(self, model, step: int) -> float:
+        """Note that the run goes on after a step; returns the seconds of training before that.
+
+        Evaluations after the checkpoint are discarded.
+        """
+        record = self.record
+        record.evaluations = {done: entry for done, entry in record.evaluations.items()
+                              if done.isdecimal() and int(done) <= step}
+        record.seconds['import'] = round(model.import_seconds, 3)
+        record.versions.update(model.versions)
+        self._whole_before = record.seconds['whole']
+        record.status, record.steps = 'running', step
+        record.write(self.path)
+        return record.seconds['training']
+
+    def write(self, status: str, step: int, images: int, training_seconds: float,
+              training_accuracy=None) -> None:
+        """Write the record after a step; images: how many the steps so far have learned from."""
+        record = self.record
+        record.status, record.steps = status, int(step)
+        record.seconds.update(
+            data=round(self._data.seconds, 3), training=round(training_seconds, 3),
+            whole=round(self._whole_before + time.perf_counter() - STARTED, 3))
+        if training_seconds:
+            record.images_per_second = round(images / training_seconds)
+        if training_accuracy is not None:
+            record.training_accuracy = round(float(training_accuracy), 4)
+        record.write(self.path)
+
+    def _keep_lesson(self):
+        """Keep the lesson's text; of a run resumed with another one, both."""
+        text, path = lesson_text(self._args.script), self.path / LESSON_NAME
+        try:
+            kept = ''
+            if self.resumed and path.exists():
+                kept = path.read_text(encoding='utf-8', errors='replace')
+            if not path.exists() or not kept.endswith(text):
+                if kept:
+                    print(f'{self._args.script}.py was changed after this run began; it goes on '
+                          'with the new text', file=sys.stderr)
+                    text = f'{kept}\n\n# ---- resumed with:\n\n{text}'
+                files.write_whole(path, text.encode())
+        except OSError as error:
+            raise locks.unkept(self.path, error) from error
+        self.record.lesson_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+
+    def keep_checkpoints(self, checkpoints) -> None:
+        """Of the run's checkpoints keep the last two and that of the best evaluation."""
+        best = self.record.best['step'] if self.record.best else None
+        for step in checkpoints.steps()[:-2]:
+            if step != best:
+                checkpoints.remove(step)
+
+    def __exit__(self, kind, error, trace):
+        self._stack.close()
+
+
+def lesson_text(script: str) -> str:
+    """The text of a script and of those beside it that it imports, each under its name.
+
+    A script that is no file of the project (a test's, say) has an empty text.
+    """
+    texts, names = {}, [script]
+    while names:
+        name = names.pop(0)
+        path = lesson_path(name)
+        if path is None or name in texts:
+            continue
+        texts[name] = path.read_text(encoding='utf-8')
+        for node in ast.walk(ast.parse(texts[name])):
+            if isinstance(node, ast.ImportFrom):
+                names.append(node.module or '')
+            elif isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+    return ''.join(text if name == script else f'\n# ---- {name}.py\n\n{text}'
+                   for name, text in texts.items())
+
+
+def lesson_path(script: str):
+    """The file of a lesson: beside predict.py, or in articles/; None if there is none."""
+    if not script.isidentifier():
+        return None
+    found = (paths.PROJECT_ROOT / f'{script}.py', paths.PROJECT_ROOT / 'articles' / f'{script}.py')
+    return next((path for path in found if path.is_file()), None)
+
+
+def new_folder(args) -> Path:
+    """Make --run-dir, or runs/SCRIPT/TIME-seedN; UserError if it holds something already."""
+    if not args.run_dir:
+        return timed_folder(paths.RUNS, args.script, args.seed)
+    folder = Path(args.run_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = {path.name for path in folder.iterdir()
+                if path.name not in (locks.NAME, LESSON_NAME)
+                and not path.name.endswith(files.UNFINISHED)}
+    except OSError as error:
+        raise locks.unkept(folder, error) from error
+    if held:
+        raise UserError(f'{folder} is not empty: add --resume to go on with the run in it, or '
+                        'name another folder')
+    return folder
+
+
+def timed_folder(root: Path, script: str, seed: int) -> Path:
+    """Make root/SCRIPT/TIME-seedN, for a new run."""
+    name = f'{datetime.datetime.now():%Y%m%d-%H%M%S}-seed{seed}'
+    for suffix in ('', *(f'-{number}' for number in range(2, 100))):
+        folder = root / script / (name + suffix)
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:  # another run began in this second
+            continue
+        except OSError as error:
+            raise locks.unkept(folder, error) from error
+    raise UserError(f'{folder}: too many runs in one second')
+
+
+def of_script(script: str) -> List[Path]:
+    """The folders in runs/ of a script's runs, oldest first."""
+    return sorted(path.parent for path in (paths.RUNS / script).glob(f'*/{records.NAME}'))
+
+
+def newest_unfinished(script: str) -> Path:
+    """The folder of the script's newest run that did not finish; UserError if there is none."""
+    for folder in reversed(of_script(script)):
+        try:
+            if Record.read(folder).status in ('running', 'interrupted'):
+                return folder
+        except UserError as error:  # one damaged run must not keep the others from going on
+            print(f'skipped: {error}', file=sys.stderr)
+    raise UserError(f'there is no unfinished run of {script}.py in {paths.RUNS}')

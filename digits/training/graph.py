@@ -1,0 +1,101 @@
+"""What is found in a lesson's graph without knowing the lesson: layers, and what they give."""
+from typing import Dict, List, Tuple
+
+from digits.tensorflow_v1 import tf
+
+ACTIVATIONS = {'Relu', 'Relu6', 'LeakyRelu', 'Elu', 'Selu', 'Softplus', 'Softsign', 'Sigmoid',
+               'Tanh'}
+POOLS = {'MaxPool', 'MaxPoolV2'}
+NORMALISATION = {'Mul', 'FusedBatchNorm', 'FusedBatchNormV3', 'If'}
+BARRIERS = {'Conv2D', 'DepthwiseConv2dNative', 'MatMul', 'Reshape'}  # another layer begins
+# Operations whose numbers come from a hidden state, which no checkpoint has.
+STATEFUL_RANDOM = {'RandomUniform', 'RandomUniformInt', 'RandomStandardNormal', 'TruncatedNormal',
+                   'RandomGamma', 'RandomShuffle', 'Multinomial', 'RandomPoissonV2'}
+
+
+def activations(logits) -> Dict[str, tf.Tensor]:
+    """{'conv1/activations': tensor} of what the logits come from: each activation, and logits."""
+    found = [op.outputs[0] for op in _ancestors(logits) if op.type in ACTIVATIONS] + [logits]
+    names: Dict[str, tf.Tensor] = {}
+    for tensor in found:
+        name = layer = tensor.op.name.split('/')[0]
+        while f'{name}/activations' in names:
+            name = f'{layer}_{len(names)}'
+        names[f'{name}/activations'] = tensor
+    return names
+
+
+def feature_maps(logits) -> List[Tuple[str, tf.Tensor]]:
+    """[(title, tensor [n, h, w, filters])] of each convolution behind the logits, in order.
+
+    First its output, then that after its activation. A lesson may pool before bias and ReLU, which
+    is quicker and the same: what is given is not pooled, which adds operations to the graph.
+    """
+    found = []
+    behind = set(_ancestors(logits))
+    for conv in _ancestors(logits):
+        if conv.type != 'Conv2D':
+            continue
+        layer, output = conv.name.split('/')[0], conv.outputs[0]
+        path = _path_to_activation(conv, behind)
+        if not path:
+            found.append((f'{layer}, output', output))
+            continue
+        kinds = [op.type for op in path]
+        steps = [word for word, types in (
+            ('normalisation', NORMALISATION), ('bias', {'BiasAdd', 'Add', 'AddV2'}),
+            ('pooling', POOLS)) if types & set(kinds)]
+        if steps[:2] == ['normalisation', 'bias']:  # whose sums are its own
+            del steps[1]
+        steps.append({'Relu': 'ReLU'}.get(kinds[-1], kinds[-1]))
+        after = path[-1].outputs[0]
+        if POOLS & set(kinds) and set(kinds) <= POOLS | {'BiasAdd', 'Relu', 'Identity'}:
+            steps.remove('pooling')
+            bias = [op.inputs[1] for op in path if op.type == 'BiasAdd']
+            with output.graph.as_default(), tf.name_scope('feature_maps'):
+                after = tf.nn.relu(tf.nn.bias_add(output, bias[0]) if bias else output)
+        steps = ' and '.join(steps)
+        found += [(f'{layer}, before {steps}', output), (f'{layer}, after {steps}', after)]
+    return found
+
+
+def unrepeatable(loss) -> List[str]:
+    """The names of operations behind the loss that draw random numbers from a hidden state."""
+    return [op.name for op in _ancestors(loss) if op.type in STATEFUL_RANDOM]
+
+
+def placeholders(logits) -> List[str]:
+    """The names, without scopes, of what the logits are fed."""
+    return [op.name.split('/')[-1] for op in _ancestors(logits)
+            if op.type in ('Placeholder', 'PlaceholderWithDefault')]
+
+
+def count_convolutions(logits) -> int:
+    """How many convolutions are behind the logits."""
+    return sum(op.type == 'Conv2D' for op in _ancestors(logits))
+
+
+def _path_to_activation(conv, behind):
+    """The operations after a convolution up to its activation, the nearest; [] if it has none."""
+    paths = [[conv]]
+    seen = {conv}
+    for path in paths:  # which grows: breadth first
+        for op in path[-1].outputs[0].consumers() if path[-1].outputs else ():
+            if op not in behind or op in seen or op.type in BARRIERS:
+                continue
+            seen.add(op)
+            if op.type in ACTIVATIONS and op.outputs[0].shape.ndims == 4:
+                return [*path[1:], op]
+            paths.append([*path, op])
+    return []
+
+
+def _ancestors(tensor) -> list:
+    """The operations that a tensor is computed from, in the graph's order."""
+    found, waiting = set(), [tensor.op]
+    while waiting:
+        op = waiting.pop()
+        if op not in found:
+            found.add(op)
+            waiting += [each.op for each in op.inputs]
+    return [op for op in tensor.graph.get_operations() if op in found]

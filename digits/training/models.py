@@ -1,0 +1,148 @@
+"""What a run needs of what it trains: its scores, its logits, its weights, its checkpoints."""
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Tuple
+
+import numpy as np
+
+from digits.training.checkpoints import ArrayCheckpoints, SaverCheckpoints
+
+CHUNK = 1000  # images at once: memory stays small
+
+
+def logits_in_chunks(logits: Callable, images) -> np.ndarray:
+    """logits(images) float [n, 10] of images [n, ...], CHUNK at a time."""
+    return np.concatenate([logits(images[start:start + CHUNK])
+                           for start in range(0, max(len(images), 1), CHUNK)])
+
+
+class GraphModel:
+    """A TensorFlow graph in a session: tensors of images, labels, logits [n, 10], loss, accuracy.
+
+    session: may be None, and be set later.
+
+    saver: the tf.train.Saver that writes its checkpoints; learning_rate: its tensor, if it changes.
+    """
+
+    def __init__(self, session, saver, images, labels, logits, loss, accuracy, learning_rate=None):
+        from digits import tensorflow_v1  # the NumPy script runs without it
+        from digits.training import graph
+        self._tf, self._found = tensorflow_v1.tf, graph
+        self.session, self._saver = session, saver
+        self._images, self._labels, self._logits = images, labels, logits
+        self._loss, self._accuracy, self._learning_rate = loss, accuracy, learning_rate
+        self._activations = graph.activations(logits)
+        self._maps: Optional[list] = None
+        with logits.graph.as_default():
+            trained = self._tf.trainable_variables()
+        self._trained = {variable.op.name: variable for variable in trained}
+        self.graph = logits.graph
+        self.parameters = int(sum(np.prod(variable.shape.as_list()) for variable in trained))
+        self.convolutions = graph.count_convolutions(logits)
+        self.precision = getattr(session, 'precision', 'float32')
+        self.versions = {'tensorflow': self._tf.__version__}
+        self.import_seconds = tensorflow_v1.IMPORT_SECONDS
+        self.arrays: Dict[str, list] = {}
+        self.placeholders = graph.placeholders(logits)
+
+    def begin(self, maps: bool) -> None:
+        """Close the graph: from here on, nothing may add operations. maps: feature maps are wanted.
+        """
+        if maps:
+            self._maps = self._found.feature_maps(self._logits)
+        self.graph.finalize()
+
+    def unrepeatable(self) -> List[str]:
+        """Operations in training whose numbers a resumed run will not draw again, by name."""
+        return self._found.unrepeatable(self._loss)
+
+    def checkpoints(self, folder: Path) -> SaverCheckpoints:
+        """The checkpoints in a run's folder."""
+        return SaverCheckpoints(folder, self.session, self._saver)
+
+    def evaluate(self, images, labels) -> Tuple[float, float]:
+        """The loss and the accuracy, means over these images."""
+        loss, accuracy = self.session.run([self._loss, self._accuracy],
+                                           {self._images: images, self._labels: labels})
+        return loss, accuracy
+
+    def logits(self, images) -> np.ndarray:
+        """float [n, 10] for images [n, 784] as the lesson is fed them."""
+        return logits_in_chunks(lambda chunk: self.session.run(
+            [self._logits], {self._images: chunk})[0], images)
+
+    def weights(self) -> Dict[str, np.ndarray]:
+        """What is trained, by name, the first layer's weights first."""
+        return dict(zip(self._trained, self.session.run(list(self._trained.values()))))
+
+    def activations(self, images) -> Dict[str, np.ndarray]:
+        """What the layers make of images, by name."""
+        return dict(zip(self._activations, self.session.run(
+            list(self._activations.values()), {self._images: images})))
+
+    def feature_maps(self, image) -> List[Tuple[str, np.ndarray]]:
+        """[(title, float [h, w, filters])] of each convolution for one image [1, 784]."""
+        if not self._maps:
+            return []
+        titles, tensors = zip(*self._maps)
+        return [(title, values[0]) for title, values in
+                zip(titles, self.session.run(list(tensors), {self._images: image}))]
+
+    def learning_rate(self) -> Optional[float]:
+        """The learning rate of the step that is due, if it changes."""
+        if self._learning_rate is None:
+            return None
+        return float(self.session.run(self._learning_rate))
+
+
+class ArrayModel:
+    """NumPy arrays that a script trains in place, by name; graph-less, with the same interface.
+
+    inference(images, **arrays) gives the logits [n, 10]; loss(logits, labels) a mean.
+    """
+
+    graph = None
+    placeholders: List[str] = []
+    convolutions = 0
+    precision = 'float32'
+    import_seconds = 0.0
+
+    def __init__(self, arrays: Dict[str, np.ndarray], inference: Callable, loss: Callable):
+        self._arrays, self._inference, self._loss = arrays, inference, loss
+        self.parameters = sum(array.size for array in arrays.values())
+        self.arrays = {name: list(array.shape) for name, array in arrays.items()}
+        self.versions: Dict[str, str] = {}
+
+    def begin(self, maps: bool) -> None:
+        """Nothing: there is no graph to close."""
+
+    def unrepeatable(self) -> List[str]:
+        """Nothing that is known."""
+        return []
+
+    def checkpoints(self, folder: Path) -> ArrayCheckpoints:
+        """The checkpoints in a run's folder."""
+        return ArrayCheckpoints(folder, self._arrays)
+
+    def evaluate(self, images, labels) -> Tuple[float, float]:
+        """The loss and the accuracy, means over these images."""
+        logits = self._inference(images, **self._arrays)
+        return self._loss(logits, labels), float(np.mean(logits.argmax(axis=1) == labels))
+
+    def logits(self, images) -> np.ndarray:
+        """float [n, 10] for images [n, 784] as the lesson is fed them."""
+        return logits_in_chunks(lambda chunk: self._inference(chunk, **self._arrays), images)
+
+    def weights(self) -> Dict[str, np.ndarray]:
+        """What is trained, by name."""
+        return self._arrays
+
+    def activations(self, images) -> Dict[str, np.ndarray]:
+        """Nothing that is known."""
+        return {}
+
+    def feature_maps(self, image) -> list:
+        """None: there is no convolution."""
+        return []
+
+    def learning_rate(self) -> None:
+        """None: it does not change."""

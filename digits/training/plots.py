@@ -1,0 +1,92 @@
+"""What --plots draws of a run, into its folder."""
+import textwrap
+
+import numpy as np
+
+from digits import figures
+from digits.training import calibration
+
+
+def of_run(folder, record, data, model) -> None:
+    """Draw a run into its folder: digits.png, curves.png, missed.png, weights.png, maps.png.
+
+    missed.png is of the test set. A run without convolutions has no maps.png, one that was never
+    evaluated on validation images no curves.png.
+    """
+    images, labels = next(data.train.in_order(1000))
+    figures.ten_digits(images, labels, folder / 'digits.png')
+    if any('validation_loss' in entry for entry in record.evaluations.values()):
+        curves(record.evaluations, folder / 'curves.png')
+    missed(record, data.test, model, folder / 'missed.png')
+    first = next(iter(model.weights().values()))
+    if first.ndim == 4:
+        figures.weights(first[:, :, 0], folder / 'weights.png')
+    elif first.ndim == 2 and len(first) == 784:
+        figures.weights(first.reshape(28, 28, -1), folder / 'weights.png')
+    one = next(data.test.in_order(1))[0]
+    maps = model.feature_maps(one)
+    if maps:
+        figures.feature_maps(maps, data.test.pixels[0].reshape(28, 28), folder / 'maps.png')
+
+
+def missed(record, test, model, path) -> None:
+    """Draw the test set's confusion matrix and the images that were missed."""
+    logits = np.concatenate([model.logits(images) for images, _ in test.in_order(1000)])
+    found = record.calibration
+    probabilities = calibration.probabilities(logits, found['scale'] if found else 1.0)
+    predictions = probabilities.argmax(axis=1)
+    confusion = np.zeros([10, 10], int)
+    np.add.at(confusion, (test.labels, predictions), 1)
+    wrong = np.flatnonzero(predictions != test.labels)
+    doubts = calibration.reasons(logits[wrong], found['least'], found['scale']) if found else \
+        [''] * len(wrong)
+    images = test.pixels.reshape(-1, 28, 28)
+    figures.confusion_matrix(confusion, np.zeros(10, int), [
+        (images[index], f'label {test.labels[index]}\nread {predictions[index]}'
+         f'{"?"[:bool(doubt)]}  {probabilities[index].max():.1%}', f'test image {index}')
+        for index, doubt in zip(wrong, doubts)], path)
+
+
+def curves(evaluations, path) -> None:
+    """Draw the loss of training and validation and the accuracy of the latter, by step."""
+    figure = figures.new(9, 3.6)
+    left, right = figure.subplots(1, 2)
+    steps, entries = list(map(int, evaluations)), list(evaluations.values())
+    left.plot(steps, [entry.get('loss', np.nan) for entry in entries], 'o--', color=figures.ORANGE,
+              label='training')
+    left.plot(steps, [entry['validation_loss'] for entry in entries], 's-', color=figures.BLUE,
+              label='validation')
+    left.set(title='loss (of training: the last minibatch)', xlabel='step', ylim=(0, None))
+    left.legend(frameon=False)
+    right.plot(steps, [entry['validation_accuracy'] for entry in entries], 's-', color=figures.BLUE)
+    right.set(title='accuracy on validation images', xlabel='step')
+    for axes in (left, right):
+        axes.title.set_fontsize(10)
+        axes.grid(alpha=0.3)
+        axes.spines[['top', 'right']].set_visible(False)
+    figures.save(figure, path)
+
+
+def accuracy_against_seconds(points, path) -> None:
+    """Draw runs as numbered points, named below: [(seconds, accuracy in [0, 1], text)].
+
+    Raises UserError if the file's ending names no kind of picture.
+    """
+    names = [textwrap.fill(f'{number}  {text}', 100, subsequent_indent='     ',
+                           break_on_hyphens=False)
+             for number, (_, _, text) in enumerate(points, 1)]
+    below = '\n'.join(names)
+    from matplotlib import ticker
+    figure = figures.new(9, 5 + 0.17 * len(below.splitlines()))
+    axes = figure.subplots()
+    for number, (seconds, accuracy, _) in enumerate(points, 1):
+        axes.plot(seconds, accuracy, 'o', color='C0')
+        axes.annotate(number, (seconds, accuracy), xytext=(5, 5), textcoords='offset points')
+    axes.set(xscale='log', xlabel='seconds, whole process\n', ylabel='test accuracy')
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter('{x:g}')
+    axes.xaxis.set_minor_formatter('')
+    axes.margins(0.1)
+    axes.grid(alpha=0.3)
+    axes.set_title(below, loc='left', y=0, pad=-55, va='top', fontsize=9)
+    figures.save(figure, path)

@@ -1,0 +1,79 @@
+"""What a person sees while a script trains: a bar on a terminal, else a line now and then."""
+import os
+import sys
+import time
+
+from tqdm import tqdm
+
+LINE_SECONDS = 5  # between two lines where there is no bar
+
+
+def from_here(folder) -> str:
+    """The folder as one would type it here."""
+    try:
+        return os.path.relpath(str(folder))
+    except ValueError:  # on another drive of a Windows machine
+        return str(folder)
+
+
+def print_line(text: str) -> None:
+    """Print a line on stdout, above the bar if there is one."""
+    tqdm.write(text)
+
+
+def announce(data, record, model) -> None:
+    """Say on stderr what begins, or goes on, and what in it will not go on exactly."""
+    parts = [f'{data.name}, {data.train.num_examples:,} training images',
+             f'{record.parameters:,} parameters in {record.precision}']
+    if record.steps:
+        parts.append(f'going on after step {record.steps:,} of {record.total_steps:,}')
+    print('; '.join(parts), file=sys.stderr)
+    for name in model.unrepeatable()[:1]:
+        print(f'{name} draws random numbers that no checkpoint remembers: a resumed run will draw '
+              'others; for dropout, digits.layers.dropout goes on exactly', file=sys.stderr)
+
+
+def print_interruption(args, record, folder) -> None:
+    """Say on stderr how far an interrupted run came, and how it goes on."""
+    print(f'Stopped after step {record.steps:,} of {record.total_steps:,}; go on with:\n'
+          f'    python {args.script}.py --resume --run-dir {from_here(folder)}', file=sys.stderr)
+
+
+class Progress:
+    """The steps of a run as a person sees them, on stderr; nothing if quiet."""
+
+    def __init__(self, total_steps: int, step: int, quiet: bool):
+        self._total, self._bar = total_steps, tqdm(
+            total=total_steps, initial=step, desc='first step', leave=False,
+            bar_format='step {n_fmt} of {total_fmt} {bar} {desc}, {remaining} left',
+            disable=quiet or None)
+        self._plain, self._printed = self._bar.disable and not quiet, time.perf_counter()
+
+    def show(self, step: int, seconds: float, images_per_second: float, loss: float, accuracy,
+             evaluated: bool) -> None:
+        """Show a step that is done; evaluated: it ended with an evaluation.
+
+        seconds: of training so far; accuracy: of the last evaluation, or None.
+        """
+        if self._plain:
+            if not evaluated and time.perf_counter() - self._printed < LINE_SECONDS:
+                return
+            self._printed = time.perf_counter()
+            left = seconds / step * (self._total - step)
+            text = _text(loss, accuracy, 'validation accuracy', images_per_second)
+            print(f'step {step:,} of {self._total:,}: {text}, {left:.0f} s left', file=sys.stderr)
+        elif not self._bar.disable:
+            self._bar.set_description_str(
+                _text(loss, accuracy, 'validation', images_per_second), refresh=False)
+            self._bar.update(step - self._bar.n)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.close()
+
+
+def _text(loss, accuracy, name, images_per_second):
+    parts = [f'loss {loss:.4f}']
+    if accuracy is not None:
+        parts.append(f'{name} {accuracy:.4f}')
+    return ', '.join([*parts, f'{images_per_second:,.0f} images/s'])

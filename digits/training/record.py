@@ -1,0 +1,174 @@
+"""run.json: what a run did, with which flags, on what, and how well. One schema, in `Record`."""
+import argparse
+import dataclasses
+import datetime
+import json
+import math
+import platform
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional
+
+import numpy as np
+
+from digits import files, processor
+from digits.errors import UserError
+
+NAME = 'run.json'
+MAX_RECORD_BYTES = 2 ** 20  # a thousand times a run.json
+STATUSES = ('running', 'interrupted', 'diverged', 'finished')  # a killed run stays 'running'
+# Names that earlier versions gave to fields.
+EARLIER_NAMES = {'of_steps': 'total_steps', 'looks': 'evaluations', 'doubt': 'calibration'}
+
+
+def _is_text(value):
+    """Printable and short: a terminal may show it."""
+    return isinstance(value, str) and value.isprintable() and len(value) <= 1000
+
+
+def _is_int(value):
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 2 ** 63
+
+
+def _is_number(value):
+    return _is_int(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_flags(value):
+    """What a command line can hold: texts, numbers, None and lists of these, by name."""
+    def is_word(word):
+        return (word is None or isinstance(word, bool) or _is_number(word)
+                or isinstance(word, str) and len(word) <= 4096)
+
+    return isinstance(value, dict) and all(
+        all(map(is_word, word)) if isinstance(word, list) else is_word(word)
+        for word in value.values())
+
+
+def _is_shapes(value):
+    return isinstance(value, dict) and all(
+        name.isidentifier() and isinstance(shape, list) and len(shape) <= 8
+        and all(_is_int(side) and 0 <= side <= 10 ** 8 for side in shape)
+        for name, shape in value.items())
+
+
+def _optional(check):
+    return lambda value: value is None or check(value)
+
+
+def _mapping(check):
+    return lambda value: isinstance(value, dict) and all(map(check, value.values()))
+
+
+def _struct(**checks):
+    return lambda value: isinstance(value, dict) and all(
+        name in value and check(value[name]) for name, check in checks.items())
+
+
+_REQUIRED = object()
+
+
+def _field(check: Callable[[Any], bool], default=_REQUIRED, factory=None, added=False):
+    """A field of run.json. added: earlier versions did not write it, so it may be missing."""
+    metadata = {'check': check, 'added': added}
+    if factory:
+        return dataclasses.field(default_factory=factory, metadata=metadata)
+    if default is _REQUIRED:
+        return dataclasses.field(metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass
+class Record:
+    """The record of a run. Accuracies are in [0, 1], None until they are known."""
+
+    script: str = _field(lambda value: isinstance(value, str) and value.isidentifier()
+                         and len(value) <= 100)
+    flags: Dict[str, Any] = _field(_is_flags)
+    dataset: str = _field(_is_text)
+    seed: int = _field(_is_int)
+    total_steps: int = _field(_is_int)
+    # The flags that shape the run and are not at their defaults, as one would type them.
+    recipe: str = _field(_is_text, '')
+    # SHA-256 of the lesson's text, of which the run's folder has a copy.
+    lesson_sha256: Optional[str] = _field(_optional(_is_text), None, added=True)
+    status: str = _field(lambda value: value in STATUSES, 'running')
+    started: str = _field(_is_text, '', added=True)
+    steps: int = _field(_is_int, 0)  # done so far
+    parameters: Optional[int] = _field(_optional(_is_int), None)
+    convolutions: Optional[int] = _field(_optional(_is_int), None, added=True)
+    # What the graph is fed, by the names of its placeholders: no flag of the same name is meant.
+    placeholders: List[str] = _field(
+        lambda value: isinstance(value, list) and all(map(_is_text, value)),
+        factory=lambda: ['drop_rate'], added=True)
+    # Of a run without TensorFlow: the shapes of its float32 arrays.
+    arrays: Dict[str, list] = _field(_is_shapes, factory=dict, added=True)
+    # The largest value of the pixels that the lesson is fed: 1 or 255.
+    pixel_max: int = _field(lambda value: value in (1, 255), 1, added=True)
+    precision: str = _field(_is_text, 'float32')
+    training_accuracy: Optional[float] = _field(_optional(_is_number), None)
+    validation_accuracy: Optional[float] = _field(_optional(_is_number), None)
+    test_accuracy: Optional[float] = _field(_optional(_is_number), None)
+    # The evaluation with the best validation accuracy.
+    best: Optional[Dict[str, float]] = _field(
+        _optional(_struct(step=_is_int, validation_accuracy=_is_number)), None)
+    # By step: loss and, where there are validation images, their loss and accuracy.
+    evaluations: Dict[str, Dict[str, float]] = _field(_mapping(_mapping(_is_number)), factory=dict)
+    # What calibration.fit found.
+    calibration: Optional[Dict[str, float]] = _field(
+        _optional(_struct(scale=_is_number, least=_is_number)), None, added=True)
+    # Of all interruptions together, beside the import of TensorFlow, the last one's.
+    seconds: Dict[str, float] = _field(
+        _struct(**dict.fromkeys(('import', 'data', 'training', 'whole'), _is_number)),
+        factory=lambda: {'import': 0.0, 'data': 0.0, 'training': 0.0, 'whole': 0.0})
+    images_per_second: Optional[float] = _field(_optional(_is_number), None)  # of training alone
+    versions: Dict[str, Optional[str]] = _field(
+        _mapping(_optional(_is_text)), factory=lambda: {
+            'tensorflow': None, 'numpy': np.__version__, 'python': platform.python_version()})
+    processor: str = _field(_is_text, factory=processor.name)
+
+    @classmethod
+    def new(cls, args: argparse.Namespace, dataset: str, total_steps: int) -> 'Record':
+        """The record of a run that begins with these flags."""
+        flags = {name: value if _is_flags({name: value}) else str(value)
+                 for name, value in vars(args).items() if name not in ('script', 'recipe')}
+        return cls(script=args.script, flags=flags, dataset=dataset, seed=args.seed,
+                   total_steps=total_steps, recipe=args.recipe,
+                   precision=getattr(args, 'precision', 'float32'),
+                   started=datetime.datetime.now().isoformat(timespec='seconds'))
+
+    @classmethod
+    def read(cls, folder) -> 'Record':
+        """The record in a run's folder, every field validated, also one of an earlier version.
+
+        Raises UserError if the folder holds none.
+        """
+        path = Path(folder, NAME)
+        if not path.is_file():
+            raise UserError(f'{folder} is not the folder of a run: it has no {NAME}')
+        try:
+            if path.stat().st_size > MAX_RECORD_BYTES:
+                raise ValueError(f'{path.stat().st_size:,} bytes')
+            found = json.loads(path.read_text(encoding='utf-8'))
+        except (OSError, ValueError, RecursionError) as error:
+            raise UserError(f'{path}: damaged ({error})') from error
+        found = found if isinstance(found, dict) else {}
+        for earlier, name in EARLIER_NAMES.items():
+            if earlier in found:
+                found.setdefault(name, found[earlier])
+        values = {}
+        for field in dataclasses.fields(cls):
+            if field.name in found and field.metadata['check'](found[field.name]):
+                values[field.name] = found[field.name]
+            elif field.name in found or not field.metadata['added']:
+                raise UserError(
+                    f'{path}: not the record of a run ({field.name} is missing or wrong)')
+        return cls(**values)
+
+    def write(self, folder: Path) -> None:
+        """Write run.json, whole or not at all; UserError (status 1) if the disk refuses."""
+        try:
+            files.write_whole(folder / NAME,
+                              (json.dumps(dataclasses.asdict(self), indent=2) + '\n').encode())
+        except OSError as error:
+            raise UserError(f'{folder}: {NAME} could not be written, is the disk full or the '
+                            f'folder gone? ({error.strerror})', 1) from error

@@ -1,0 +1,32 @@
+"""Ctrl-C and SIGTERM wait for the end of a step."""
+import signal
+import threading
+
+
+class Signals:
+    """As a context: SIGINT and SIGTERM are noted in `received`; a second one acts at once.
+
+    Only the main thread can catch signals; elsewhere nothing is changed.
+    """
+
+    def __init__(self):
+        self.received = None  # the number of the first signal
+        self._handlers = {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handlers[number] = signal.signal(number, self._receive)
+        return self
+
+    def _receive(self, number, frame):
+        self.received = number
+        self._restore()
+
+    def _restore(self):
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
+
+    def __exit__(self, kind, error, trace):
+        self._restore()
