@@ -1,5 +1,6 @@
 """tf.layers, tf.keras and tf.contrib, as scripts written for TensorFlow 1 find them in `tf`."""
 import math
+import re
 import subprocess
 import sys
 
@@ -193,3 +194,23 @@ def test_a_missing_tf_keras_is_one_sentence_until_it_is_installed(code, touched)
         f'run  python -m pip install tf-keras~={minor}.0 tf_keras\n')
     assert result.returncode == 0, result.stderr
     assert result.stderr == ''
+
+
+def documented():
+    """The rows of the table in docs/classic-scripts.md: (what was written, what is today)."""
+    text = (PROJECT_ROOT / 'docs' / 'classic-scripts.md').read_text(encoding='utf-8')
+    return re.findall(r'^\| `(tf\.contrib.+)` \| `(tf\..+)` \|$', text, re.M)
+
+
+@pytest.mark.parametrize(('before', 'today'), documented())
+def test_documented_successors_give_what_their_predecessors_gave(rows, before, today):
+    names = {'tf': tf, 'rows': tf.constant(rows), 'images': tf.constant(rows.reshape(5, 4, 6, 1))}
+    shapes = []
+    for expression in (before, today)[not TENSORFLOW_1:]:
+        tensors = eval(expression, names)  # of our own documentation
+        shapes.append([array.shape for array in map(np.asarray, evaluate([tensors]))])
+    assert shapes[0] == shapes[-1]
+
+
+def test_the_table_is_found():
+    assert len(documented()) > 8
