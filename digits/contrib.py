@@ -6,7 +6,7 @@ cells of tf.contrib.rnn are those of tf.nn.rnn_cell, as they were there.
 import math
 import numbers
 import types
-from typing import Callable
+from typing import Any, Callable, Optional
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def xavier_initializer(uniform: bool = True, seed=None, dtype=tf.float32) -> Cal
     return variance_scaling_initializer(1.0, 'FAN_AVG', uniform, seed, dtype)
 
 
-def l2_regularizer(scale: float, scope: str = None) -> Callable:
+def l2_regularizer(scale: float, scope: Optional[str] = None) -> Callable:
     """Return a function of weights: scale * sum(weights ** 2) / 2, or None where scale is 0.0.
 
     tf.keras.regularizers.l2 does not halve. Raises ValueError for a negative scale or an integer.
@@ -85,8 +85,8 @@ def l2_regularizer(scale: float, scope: str = None) -> Callable:
     return (lambda weights: None) if scale == 0 else l2
 
 
-def flatten(inputs: tf.Tensor, scope: str = None) -> tf.Tensor:
-    """Reshape [n, ...] to [n, k]."""
+def flatten(inputs: Any, scope: Optional[str] = None) -> Any:
+    """Reshape a tensor [n, ...] to [n, k]."""
     with tf.name_scope(scope, 'Flatten', [inputs]):
         flat = tf.reshape(inputs, [tf.shape(inputs)[0], -1])
         flat.set_shape([inputs.shape[0], inputs.shape[1:].num_elements()])

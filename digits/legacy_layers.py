@@ -9,6 +9,7 @@ import os
 import sys
 import types
 import warnings
+from typing import Any
 
 PACKAGE = 'tf_keras'
 
@@ -33,7 +34,7 @@ def keras_deferred():
         del sys.modules[PACKAGE]
 
 
-def complete(tf: types.ModuleType) -> None:
+def complete(tf: Any) -> None:
     """Add tf.contrib, and a message that says what to install to tf.layers and the like.
 
     Sets attributes of the module `tf`, tensorflow.compat.v1, which stays the one that other code
