@@ -14,7 +14,7 @@ import warnings
 
 import numpy as np
 
-from digits import command_line
+from digits import command_line, legacy_layers
 from digits.errors import UserError
 from digits.processor import bfloat16_feature
 
@@ -49,7 +49,8 @@ def _import_quietly():
     os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
     try:
         with command_line.waiting('starting TensorFlow', '--quiet' in sys.argv), \
-                contextlib.nullcontext() if talkative else _hush(), warnings.catch_warnings():
+                contextlib.nullcontext() if talkative else _hush(), warnings.catch_warnings(), \
+                legacy_layers.keras_deferred():
             warnings.simplefilter('ignore')  # 1.15 meets a NumPy newer than itself
             import tensorflow.compat.v1 as tf
     except ModuleNotFoundError as error:
@@ -62,6 +63,7 @@ def _import_quietly():
     tf.logging.set_verbosity(tf.logging.ERROR)
     tf.disable_eager_execution()
     tf.enable_resource_variables()
+    legacy_layers.complete(tf)
     return tf
 
 
@@ -114,8 +116,10 @@ class _Session(tf.Session):
             return self._run_prepared(fetches, feed_dict, options, run_metadata)
 
     def _run_prepared(self, fetches, feed_dict, options, run_metadata):
+        # The one private name of another project in here: where it is missing, Session.run is used.
+        make_callable = getattr(self, '_make_callable_from_options', None)
         feeds = list(feed_dict or ())
-        if (options or run_metadata or not isinstance(fetches, list)
+        if (not make_callable or options or run_metadata or not isinstance(fetches, list)
                 or not all(isinstance(fetch, (tf.Tensor, tf.Operation)) for fetch in fetches)
                 or not all(isinstance(feed, tf.Tensor) for feed in feeds)):
             return super().run(fetches, feed_dict, options, run_metadata)
@@ -126,7 +130,7 @@ class _Session(tf.Session):
             operations = [node.name for node in fetches if isinstance(node, tf.Operation)]
             wanted = CallableOptions(feed=key[1], target=operations,
                                      fetch=[name for name in key[0] if name not in operations])
-            self._callables[key] = self._make_callable_from_options(wanted)
+            self._callables[key] = make_callable(wanted)
         values = iter(self._callables[key](*(
             np.asarray(feed_dict[feed], feed.dtype.as_numpy_dtype) for feed in feeds)))
         return [None if isinstance(node, tf.Operation) else next(values) for node in fetches]

@@ -1,4 +1,4 @@
-"""Scripts by other people keep working: six in the style of TensorFlow 1.x's MNIST tutorials.
+"""Scripts by other people keep working: eight in the style of TensorFlow 1.x's MNIST tutorials.
 
 Each file in tests/classic runs with its two imports replaced and not a word more. Where TensorFlow
 is 1.x, each also runs as it is, on TensorFlow's own module, and must print the same.
@@ -17,7 +17,7 @@ from digits import idx, strokes
 from digits.tensorflow_v1 import tf
 
 SCRIPTS = ('fully_connected', 'convolutional', 'recurrent', 'autoencoder', 'nearest_neighbour',
-           'tensorboard_summaries')
+           'tensorboard_summaries', 'layers', 'xavier')
 TENSORFLOW = ('import tensorflow as tf', 'from digits.tensorflow_v1 import tf')
 INPUT_DATA = ('from tensorflow.examples.tutorials.mnist import input_data',
               'from digits import input_data')
@@ -73,6 +73,8 @@ def numbers(lines, before):
     ('recurrent', 'Testing Accuracy: ', 0.87),
     ('nearest_neighbour', 'Accuracy: ', 0.8),
     ('tensorboard_summaries', 'Test accuracy: ', 0.82),
+    ('layers', 'Testing Accuracy: ', 0.87),
+    ('xavier', 'Accuracy: ', 0.87),
 ])
 def test_it_learns(run, name, before, least):
     _, lines = run(name, TENSORFLOW, INPUT_DATA)

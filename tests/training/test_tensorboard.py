@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -66,7 +65,7 @@ def runs(tmp_path_factory, small_dir):
     while Record.read(folder).steps < 48:
         time.sleep(0.02)
     time.sleep(0.3)  # some steps later, whose events are written too
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.communicate()
     process = start('mnist_cnn.py', small_dir, '--resume', '--run-dir', folder)
     said['cnn/seed1'] = process.communicate(timeout=300)[1]

@@ -1,0 +1,84 @@
+"""What old scripts find in `tf`: tf.layers, tf.keras, tf.nn.rnn_cell and tf.contrib.
+
+TensorFlow 2.16 and later have the first three only with the package tf-keras, which is optional
+here, and the fourth not at all. Nothing is imported before a script uses one of them.
+"""
+import contextlib
+import importlib.util
+import os
+import sys
+import types
+import warnings
+from typing import Any
+
+PACKAGE = 'tf_keras'
+
+
+@contextlib.contextmanager
+def keras_deferred():
+    """Keep `import tensorflow` in this context from importing tf_keras, where that is installed.
+
+    An empty module takes its place meanwhile. It has tf_keras's spec, by which TensorFlow finds
+    the folders that make `from tensorflow.keras import layers` work, and no submodules to import.
+    """
+    spec = None if PACKAGE in sys.modules else importlib.util.find_spec(PACKAGE)
+    if spec is None:
+        yield
+        return
+    stand_in = types.ModuleType(PACKAGE)
+    stand_in.__spec__ = spec
+    sys.modules[PACKAGE] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules[PACKAGE]
+
+
+def complete(tf: Any) -> None:
+    """Add tf.contrib, and a message that says what to install to tf.layers and the like.
+
+    Sets attributes of the module `tf`, tensorflow.compat.v1, which stays the one that other code
+    imports and patches. Warnings that tf.layers is deprecated are silenced, as 1.15's are.
+    """
+    if tf.__version__.startswith('1.'):
+        import tensorflow
+
+        tf.contrib = tensorflow.contrib  # a lazy loader of TensorFlow's own
+        return
+    tf.contrib = _Contrib('tf.contrib')
+    if os.environ.get('TF_USE_LEGACY_KERAS') not in ('1', 'true', 'True'):
+        return  # somebody wants Keras 3
+    warnings.filterwarnings('ignore', r'`tf\.(layers|nn\.rnn_cell)\.\w+` is deprecated')
+    if importlib.util.find_spec(PACKAGE) is None:
+        tf.layers = _Absent('tf.layers', tf.layers, tf.__version__)
+        tf.keras = _Absent('tf.keras', tf.keras, tf.__version__)
+        tf.nn.rnn_cell = _Absent('tf.nn.rnn_cell', tf.nn.rnn_cell, tf.__version__)
+
+
+class _Absent(types.ModuleType):
+    """A module of tf_keras while that is not installed: using it raises ModuleNotFoundError."""
+
+    def __init__(self, name, loader, version):
+        super().__init__(name)
+        self.loader = loader
+        self.minor = '.'.join(version.split('.')[:2])
+
+    def __getattr__(self, name):
+        if name.startswith('__'):  # inspect and doctest look for these in every module
+            raise AttributeError(name)
+        importlib.invalidate_caches()
+        if importlib.util.find_spec(PACKAGE) is None:
+            # Without the version, pip would also install the TensorFlow of the newest tf-keras.
+            raise ModuleNotFoundError(
+                f'{self.__name__} needs the package tf-keras on TensorFlow {self.minor}: '
+                f'run  python -m pip install tf-keras~={self.minor}.0', name=PACKAGE)
+        return getattr(self.loader, name)
+
+
+class _Contrib(types.ModuleType):
+    """tf.contrib where TensorFlow has none: digits.contrib, imported when it is first used."""
+
+    def __getattr__(self, name):
+        from digits import contrib
+
+        return getattr(contrib, name)
