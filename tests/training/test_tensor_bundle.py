@@ -7,9 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from digits import bundle, checkpoints
+from digits import checkpoints
 from digits.errors import UserError
 from digits.tensorflow_v1 import tf
+from digits.training import tensor_bundle as bundle
 
 SHAPES = {'conv1/W': [5, 5, 1, 32], 'conv1/W/Adam': [5, 5, 1, 32], 'conv1/b': [32],
           'fc1/W': [100, 200], 'global_step': [], 'beta1_power': []}

@@ -1,0 +1,1 @@
+"""A training run: what it writes, and how that is read again."""
