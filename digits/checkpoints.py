@@ -136,9 +136,9 @@ class SaverCheckpoints(_Checkpoints):
                   for name, variable in self._variables.items()}
         try:
             return _step(prefix), tensor_bundle.read(prefix, wanted)
-        except tensor_bundle.Foreign as error:
+        except tensor_bundle.MismatchedCheckpoint as error:
             raise UserError(f'{prefix}: of another graph ({error})') from error
-        except (tensor_bundle.Damaged, OSError) as error:
+        except (tensor_bundle.CorruptCheckpoint, OSError) as error:
             raise UserError(f'{prefix}: damaged ({_reason(error)})') from error
 
     def _put(self, arrays):
@@ -216,7 +216,7 @@ class ArrayCheckpoints(_Checkpoints):
             wanted = {'step': (np.dtype(np.int64), ()),
                       **{name: (array.dtype, array.shape) for name, array in self._arrays.items()}}
             arrays = _npz_arrays(path, wanted)
-        except tensor_bundle.Foreign as error:
+        except tensor_bundle.MismatchedCheckpoint as error:
             raise UserError(f'{path}: of another script ({error})') from error
         except UNREADABLE as error:
             raise UserError(f'{path}: damaged ({_reason(error)})') from error
@@ -238,8 +238,8 @@ class ArrayCheckpoints(_Checkpoints):
 
 NPZ = 'weights.npz', 'weights.previous.npz'
 # What Python's readers of .npz raise, most of it from zipfile.
-UNREADABLE = (tensor_bundle.Damaged, OSError, ValueError, KeyError, EOFError, RuntimeError, OverflowError,
-              struct.error, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (tensor_bundle.CorruptCheckpoint, OSError, ValueError, KeyError, EOFError,
+              RuntimeError, OverflowError, struct.error, zipfile.BadZipFile, zlib.error)
 
 
 def _npz_files(folder):
@@ -251,7 +251,7 @@ def _npz_arrays(path, wanted):
     """The arrays of an .npz file, by name: (dtype, shape) in `wanted`; nothing else is unpacked."""
     sizes = {name: int(np.prod(shape)) * dtype.itemsize for name, (dtype, shape) in wanted.items()}
     if path.stat().st_size > sum(sizes.values()) + 10000:
-        raise tensor_bundle.Foreign(f'has {path.stat().st_size:,} bytes')
+        raise tensor_bundle.MismatchedCheckpoint(f'has {path.stat().st_size:,} bytes')
     with zipfile.ZipFile(str(path)) as archive:
         return {name: _npz_array(archive, name, dtype, tuple(shape), sizes[name])
                 for name, (dtype, shape) in wanted.items()}
@@ -260,16 +260,16 @@ def _npz_arrays(path, wanted):
 def _npz_array(archive, name, dtype, shape, size):
     """One array of an .npz file, if it has just this type, shape and size in bytes."""
     if f'{name}.npy' not in archive.namelist():
-        raise tensor_bundle.Foreign(f'holds no {name}')
+        raise tensor_bundle.MismatchedCheckpoint(f'holds no {name}')
     if archive.getinfo(f'{name}.npy').file_size > size + 1000:  # its numbers, and a header
-        raise tensor_bundle.Foreign(f'its {name} is not {dtype} {list(shape)}')
+        raise tensor_bundle.MismatchedCheckpoint(f'its {name} is not {dtype} {list(shape)}')
     with archive.open(f'{name}.npy') as file:
         start = file.read(10)  # the format's name and version, and the length of the header
         header = file.read(int.from_bytes(start[8:], 'little')).decode('latin-1').strip()
         # NumPy's reader would parse this as Python; we know what it must be.
         if start[:8] != b'\x93NUMPY\1\0' or header != (
                 f"{{'descr': {dtype.str!r}, 'fortran_order': False, 'shape': {shape}, }}"):
-            raise tensor_bundle.Foreign(f'its {name} is not {dtype} {list(shape)}')
+            raise tensor_bundle.MismatchedCheckpoint(f'its {name} is not {dtype} {list(shape)}')
         data = file.read(size + 1)  # to the end, where the checksum is compared
     return tensor_bundle.finite(np.frombuffer(data, dtype).reshape(shape), name)
 
