@@ -76,7 +76,7 @@ def finite(array: np.ndarray, name: str) -> np.ndarray:
     return array
 
 
-def _parsed(table):
+def _parsed(table: Dict[bytes, bytes]) -> Tuple[Any, Dict[bytes, Any]]:
     """Return (BundleHeaderProto, {key: BundleEntryProto}) of the table's messages."""
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto, BundleHeaderProto
@@ -88,11 +88,11 @@ def _parsed(table):
         raise CorruptCheckpoint('its .index is wrong') from error
 
 
-def _shape(entry):
+def _shape(entry: Any) -> List[int]:
     return [dim.size for dim in entry.shape.dim]
 
 
-def _slices(name, entries, shape):
+def _slices(name: str, entries: Dict[bytes, Any], shape: List[int]) -> List[Any]:
     """Return the entries of a variable cut along its first axis, for several parameter servers.
 
     The key of each begins with a zero and the name, and goes on with where the slice begins.
@@ -107,7 +107,7 @@ def _slices(name, entries, shape):
     return slices
 
 
-def _stored(prefix, shards, name, entry, dtype):
+def _stored(prefix: Path, shards: int, name: str, entry: Any, dtype: np.dtype) -> np.ndarray:
     """Return the array that an entry tells the place of; its shape was checked by the caller."""
     array = np.empty(_shape(entry), dtype)
     if entry.size != array.nbytes or entry.offset < 0 or not 0 <= entry.shard_id < shards:
@@ -126,7 +126,7 @@ def _stored(prefix, shards, name, entry, dtype):
     return finite(array, name)
 
 
-def _masked_crc32c(data):
+def _masked_crc32c(data: bytes) -> int:
     """Return the CRC-32C as TensorFlow stores it: rotated by 15 bits, plus a constant."""
     import google_crc32c  # here: version 1.5.0 takes 60 ms to import
     crc = google_crc32c.value(data)
@@ -172,7 +172,8 @@ def _block(data: bytes, offset: int, size: int) -> List[Tuple[bytes, bytes]]:
     if 4 * (restarts + 1) > size:
         raise CorruptCheckpoint('its .index is wrong')
     content = data[offset:end - 4 * (restarts + 1)]
-    pairs, key, at = [], b'', 0
+    pairs: List[Tuple[bytes, bytes]] = []
+    key, at = b'', 0
     while at < len(content):
         shared, at = _varint(content, at)  # bytes that the key has in common with the one before
         own, at = _varint(content, at)
