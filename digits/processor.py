@@ -19,7 +19,7 @@ def bfloat16_feature() -> str:
     return next((feature for feature in ('amx_bf16', 'avx512_bf16') if feature in flags), '')
 
 
-def _cpuinfo(key):
+def _cpuinfo(key: str) -> str:
     """The value in the first line of /proc/cpuinfo that begins with `key`, or ''."""
     try:
         with open('/proc/cpuinfo', encoding='utf-8', errors='replace') as file:

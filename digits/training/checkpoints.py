@@ -16,8 +16,9 @@ from typing import List
 
 import numpy as np
 
-from digits import bundle, files
+from digits import files
 from digits.errors import UserError
+from digits.training import tensor_bundle
 from digits.training.folders import LESSON_NAME
 
 
@@ -137,11 +138,11 @@ class SaverCheckpoints(_Checkpoints):
         wanted = {name: (variable.dtype.base_dtype.as_numpy_dtype, variable.shape.as_list())
                   for name, variable in self._variables.items()}
         try:
-            return _step(prefix), bundle.read(prefix, wanted)
-        except bundle.Foreign as error:
+            return _step(prefix), tensor_bundle.read(prefix, wanted)
+        except tensor_bundle.MismatchedCheckpoint as error:
             raise UserError(f'{prefix}: of another graph than the lesson builds now ({error}); '
                             f'{LESSON_NAME} beside it has the lesson as it was') from error
-        except (bundle.Damaged, OSError) as error:
+        except (tensor_bundle.CorruptCheckpoint, OSError) as error:
             raise UserError(f'{prefix}: damaged ({_reason(error)})') from error
 
     def _assign(self, arrays):
@@ -219,7 +220,7 @@ class ArrayCheckpoints(_Checkpoints):
             wanted = {'step': (np.dtype(np.int64), ()),
                       **{name: (array.dtype, array.shape) for name, array in self._arrays.items()}}
             arrays = _npz_arrays(path, wanted)
-        except bundle.Foreign as error:
+        except tensor_bundle.MismatchedCheckpoint as error:
             raise UserError(f'{path}: of another script ({error})') from error
         except UNREADABLE as error:
             raise UserError(f'{path}: damaged ({_reason(error)})') from error
@@ -241,8 +242,8 @@ class ArrayCheckpoints(_Checkpoints):
 
 NPZ = 'weights.npz', 'weights.previous.npz'
 # What Python's readers of .npz raise, most of it from zipfile.
-UNREADABLE = (bundle.Damaged, OSError, ValueError, KeyError, EOFError, RuntimeError, OverflowError,
-              struct.error, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (tensor_bundle.CorruptCheckpoint, OSError, ValueError, KeyError, EOFError,
+              RuntimeError, OverflowError, struct.error, zipfile.BadZipFile, zlib.error)
 
 
 def _npz_files(folder):
@@ -254,7 +255,7 @@ def _npz_arrays(path, wanted):
     """The arrays of an .npz file, by name: (dtype, shape) in `wanted`; nothing else is unpacked."""
     sizes = {name: int(np.prod(shape)) * dtype.itemsize for name, (dtype, shape) in wanted.items()}
     if path.stat().st_size > sum(sizes.values()) + 10000:
-        raise bundle.Foreign(f'has {path.stat().st_size:,} bytes')
+        raise tensor_bundle.MismatchedCheckpoint(f'has {path.stat().st_size:,} bytes')
     with zipfile.ZipFile(str(path)) as archive:
         return {name: _npz_array(archive, name, dtype, tuple(shape), sizes[name])
                 for name, (dtype, shape) in wanted.items()}
@@ -263,18 +264,18 @@ def _npz_arrays(path, wanted):
 def _npz_array(archive, name, dtype, shape, size):
     """One array of an .npz file, if it has just this type, shape and size in bytes."""
     if f'{name}.npy' not in archive.namelist():
-        raise bundle.Foreign(f'holds no {name}')
+        raise tensor_bundle.MismatchedCheckpoint(f'holds no {name}')
     if archive.getinfo(f'{name}.npy').file_size > size + 1000:  # its numbers, and a header
-        raise bundle.Foreign(f'its {name} is not {dtype} {list(shape)}')
+        raise tensor_bundle.MismatchedCheckpoint(f'its {name} is not {dtype} {list(shape)}')
     with archive.open(f'{name}.npy') as file:
         start = file.read(10)  # the format's name and version, and the length of the header
         header = file.read(int.from_bytes(start[8:], 'little')).decode('latin-1').strip()
         # NumPy's reader would parse this as Python; we know what it must be.
         if start[:8] != b'\x93NUMPY\1\0' or header != (
                 f"{{'descr': {dtype.str!r}, 'fortran_order': False, 'shape': {shape}, }}"):
-            raise bundle.Foreign(f'its {name} is not {dtype} {list(shape)}')
+            raise tensor_bundle.MismatchedCheckpoint(f'its {name} is not {dtype} {list(shape)}')
         data = file.read(size + 1)  # to the end, where the checksum is compared
-    return bundle.finite(np.frombuffer(data, dtype).reshape(shape), name)
+    return tensor_bundle.finite(np.frombuffer(data, dtype).reshape(shape), name)
 
 
 def _reason(error):
