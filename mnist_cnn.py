@@ -4,7 +4,8 @@ $ python mnist_cnn.py
 validation accuracy: 0.9960
 test accuracy: 0.9955
 """
-from digits import augmentation, command_line, input_data, outliers, runs, strokes
+from digits import command_line, input_data, runs
+from digits.datasets import augmentation, outliers, strokes
 from digits.tensorflow_v1 import tf
 
 

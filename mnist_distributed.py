@@ -8,7 +8,8 @@ Parameter servers ("ps") keep the variables. Workers read them, each works out t
 own share of a minibatch, and sends those back. Nothing of this has a password: use it on a network
 that only you can reach.
 """
-from digits import augmentation, cluster, command_line, local_cluster
+from digits import cluster, command_line, local_cluster
+from digits.datasets import augmentation
 from digits.tensorflow_v1 import tf
 from mnist_cnn import cross_entropy, inference, learning_data, rate_at, recipe_flags
 

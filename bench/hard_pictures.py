@@ -3,8 +3,9 @@
 $ python bench/hard_pictures.py --out hard --count 20
 $ python predict.py --labels hard/labels.csv
 
-A digit is a path of digits/strokes.py, drawn at any size with a pen of any width, or with --mnist
-an enlarged training image of MNIST. Light, grain and printed lines are those of make_pictures.py.
+A digit is a path of digits/datasets/strokes.py, drawn at any size with a pen of any width, or with
+--mnist an enlarged training image of MNIST. Light, grain and printed lines are those of
+make_pictures.py.
 The same seed gives the same pictures.
 """
 import argparse
@@ -21,7 +22,8 @@ from PIL import Image, ImageDraw, ImageFilter
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
-from digits import command_line, idx, strokes  # noqa: E402
+from digits import command_line  # noqa: E402
+from digits.datasets import idx, strokes  # noqa: E402
 
 WHITE = 250, 248, 240
 PENS = ((30, 40, 140), (170, 20, 30), (20, 110, 50), (90, 30, 120), (20, 20, 24), (70, 70, 76),

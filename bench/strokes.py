@@ -3,8 +3,8 @@
 $ python bench/strokes.py
 
 Trains softmax regression on nothing but strokes and scores it on MNIST's first 10,000 training
-images, never on its test set: that is what digits/strokes.py was made on, and what to look at when
-you change it. Counts how many images of both enclose paper. Writes the section `strokes` of
+images, never on its test set: that is what digits/datasets/strokes.py was made on, and what to look
+at when you change it. Counts how many images of both enclose paper. Writes the section `strokes` of
 RESULTS.md, and strokes.png, 200 of the digits; with --mnist-sheet FILE also 200 of MNIST's to lay
 beside them, which are not ours to hand on. With --run-dir RUN also what that run, of
 `mnist_cnn.py --dataset strokes`, reads as what.
@@ -22,7 +22,8 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from digits import classifier, command_line, idx, records, strokes  # noqa: E402
+from digits import classifier, command_line, records  # noqa: E402
+from digits.datasets import idx, strokes  # noqa: E402
 
 PROXY = 10000  # of MNIST's training images; the default validation set is the first 5,000 of them
 
@@ -44,7 +45,7 @@ def set_ways(change):
 
 
 def levers():
-    """{name: the constants of digits/strokes.py that leave one lever out}."""
+    """{name: the constants of digits/datasets/strokes.py that leave one lever out}."""
     return {
         'all of it': {},
         'one example of each way': set_ways(lambda way: way._replace(

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 import mnist_cnn
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import classifier, doubt, idx, picture, records
+from digits import classifier, doubt, picture, records
+from digits.datasets import idx
 from digits.errors import UserError
 
 pytestmark = [pytest.mark.slow, pytest.mark.mnist]

@@ -10,7 +10,8 @@ import pytest
 import compare
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import classifier, doubt, idx, records
+from digits import classifier, doubt, records
+from digits.datasets import idx
 
 
 @pytest.mark.parametrize(('name', 'command'), [row[:2] for row in compare.ARTICLES])

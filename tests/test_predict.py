@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 import predict
-from digits import answers, classifier, decoding, idx, paths, picture, reading, records, scoring
+from digits import answers, classifier, decoding, paths, picture, reading, records, scoring
+from digits.datasets import idx
 from digits.errors import UserError
 from digits.tensorflow_v1 import tf
 

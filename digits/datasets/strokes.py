@@ -28,7 +28,7 @@ by point, so the n-th point must mean the same in each of them: where the topolo
 corners and lifts) differs, write another way. Then look at it:
 
     import matplotlib.pyplot, numpy
-    from digits import strokes
+    from digits.datasets import strokes
     sevens = strokes.draw_way(numpy.random.RandomState(0), strokes.STYLES[7],
                               strokes.SKELETONS[7][-1], 20)
     matplotlib.pyplot.imsave('sevens.png', numpy.hstack(sevens), cmap='gray')

@@ -8,12 +8,12 @@ import math
 
 import numpy as np
 
-from digits import strokes
+from digits.datasets import strokes
 
 LABEL = 10  # of what is no digit: tf.one_hot(10, 10) is ten zeros
 # Of scribbles and letters, which nobody need be able to read; no digit's.
 STYLE = strokes.Style(width=1.15, slant=0.08, pen=1.15, reach=math.inf, specks=0)
-# As digits/strokes.py writes digits; no B, C, D, O, S, U, Z, which are written like some digit.
+# In the notation of digits/datasets/strokes.py; no B, C, D, O, S, U, Z, written like some digit.
 LETTERS = {
     'A': '4,100 32,0 | 60,100 / 14,62 50,62', 'E': '50,2 6,2 | 6,98 | 52,98 / 6,50 44,50',
     'F': '52,2 6,2 | 6,100 / 6,48 44,48', 'H': '6,0 6,100 / 54,0 54,100 / 6,50 54,50',

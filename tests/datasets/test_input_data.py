@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digits import idx, input_data
+from digits import input_data
+from digits.datasets import dataset, idx
 from digits.errors import UserError
 from digits.tensorflow_v1 import tf
 
@@ -289,7 +290,7 @@ def test_strokes_are_kept_for_the_next_time_and_never_half(tmp_path, monkeypatch
         random = np.random.RandomState(seed)
         return (random.randint(0, 256, (count, 28, 28)).astype('u1'),
                 random.randint(0, 10, count).astype('u1'))
-    monkeypatch.setattr(input_data.strokes, 'make', few)
+    monkeypatch.setattr(dataset.strokes, 'make', few)
     args = Namespace(data_dir=str(tmp_path), dataset='strokes', seed=3, quiet=True,
                      validation_size=5000)
     drawn, kept = input_data.load(args), input_data.load(args)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits import augmentation, outliers, strokes
+from digits.datasets import augmentation, outliers, strokes
 
 
 @pytest.fixture(scope='module')

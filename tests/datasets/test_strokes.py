@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from digits import strokes
-from digits.strokes import Way
+from digits.datasets import strokes
+from digits.datasets.strokes import Way
 
 WAYS = [(digit, way) for digit, ways in strokes.SKELETONS.items() for way in ways]
 

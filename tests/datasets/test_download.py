@@ -1,4 +1,4 @@
-"""digits.download against a real server on loopback that fails in every way we could think of."""
+"""datasets.download against a real server on loopback that fails in every way we could think of."""
 import contextlib
 import hashlib
 import http.server
@@ -23,11 +23,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digits import download, locks
-from digits.download import DownloadError, fetch, fetch_mnist
+from digits import locks
+from digits.datasets import download
+from digits.datasets.download import DownloadError, fetch, fetch_mnist
 from digits.errors import UserError
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAME = 'digits.gz'
 BODY = b'\x1f\x8b' + random.Random(0).getrandbits(8 * 299998).to_bytes(299998, 'big')
 KNOWN = {'size': len(BODY), 'sha256': hashlib.sha256(BODY).hexdigest()}
@@ -275,7 +276,7 @@ def is_whole(folder):
 
 def python(code, wrap=(), **kwargs):
     """A process of its own that knows `fetch`, started as `wrap` + [python, ...]."""
-    command = [*wrap, sys.executable, '-c', 'from digits.download import *\n' + code]
+    command = [*wrap, sys.executable, '-c', 'from digits.datasets.download import *\n' + code]
     return subprocess.Popen(command, env={**os.environ, 'PYTHONPATH': str(ROOT)},
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
 
@@ -683,7 +684,7 @@ def test_bar_on_a_terminal(quiet, server, tmp_path):
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))  # rows, columns
     code = fetching(tmp_path, server.base('good'), quiet=quiet)
     process = subprocess.Popen(
-        [sys.executable, '-c', 'from digits.download import *\n' + code], stderr=theirs,
+        [sys.executable, '-c', 'from digits.datasets.download import *\n' + code], stderr=theirs,
         env={**os.environ, 'PYTHONPATH': str(ROOT)})
     assert process.wait(20) == 0
     os.close(theirs)
