@@ -77,7 +77,7 @@ def learning_data(args):
     """The Datasets to learn from: digits, and what teaches doubt."""
     mnist = input_data.load(args)
     nothing = outliers.make(mnist.train.pixels, mnist.train.labels, args.outliers)
-    mnist.train.add(nothing, outliers.LABEL)
+    mnist.train.add(nothing, outliers.NO_DIGIT)
     mnist.train.add(*strokes.make(args.strokes, seed=1))
     return mnist
 

@@ -18,11 +18,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from typing import NamedTuple, Optional
+from pathlib import Path
+from typing import NamedTuple, Optional, Sequence
 
 from tqdm import tqdm
 
 from digits import locks
+from digits.datasets import idx
 from digits.errors import UserError
 
 MIRRORS = ('https://ossci-datasets.s3.amazonaws.com/mnist/',
@@ -71,6 +73,16 @@ def fetch_mnist(folder: str, quiet: bool = False, mirrors=MIRRORS, names=tuple(F
     alike, and nobody should wait four times.
     """
     return [fetch(name, folder, mirrors, *FILES[name], quiet) for name in names]
+
+
+def complete(folder: Path, mirrors: Sequence[str] = MIRRORS, quiet: bool = False) -> None:
+    """Download the files of a data set that are not in `folder`, in any form that idx finds.
+
+    What comes from MNIST's own mirrors is verified by its SHA-256.
+    """
+    for name in (name + '.gz' for name in idx.NAMES if idx.find(folder, name) is None):
+        known = FILES[name] if set(mirrors) <= set(MIRRORS) else ()
+        fetch(name, str(folder), mirrors, *known, quiet=quiet)
 
 
 def fetch(name: str, folder: str, mirrors=MIRRORS, size: Optional[int] = None,

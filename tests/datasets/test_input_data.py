@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from digits import input_data
-from digits.datasets import dataset, idx
+from digits.datasets import idx, loading
 from digits.errors import UserError
 from digits.tensorflow_v1 import tf
 
@@ -290,7 +290,7 @@ def test_strokes_are_kept_for_the_next_time_and_never_half(tmp_path, monkeypatch
         random = np.random.RandomState(seed)
         return (random.randint(0, 256, (count, 28, 28)).astype('u1'),
                 random.randint(0, 10, count).astype('u1'))
-    monkeypatch.setattr(dataset.strokes, 'make', few)
+    monkeypatch.setattr(loading.strokes, 'make', few)
     args = Namespace(data_dir=str(tmp_path), dataset='strokes', seed=3, quiet=True,
                      validation_size=5000)
     drawn, kept = input_data.load(args), input_data.load(args)
@@ -326,7 +326,7 @@ def test_images_on_disk_are_those_in_memory(small_dir, monkeypatch):
                     (mnist.train.images, mnist.train.labels), (mnist.test.images, [])]
         return batches
     in_memory = seen()
-    monkeypatch.setattr(idx, 'MAPPED', 1000)
+    monkeypatch.setattr(idx, 'MIN_BYTES_ON_DISK', 1000)
     assert isinstance(idx.read_folder(small_dir)[0], idx.ImagesOnDisk)
     for ours, expected in zip(seen(), in_memory):
         np.testing.assert_array_equal(ours[0], expected[0])
@@ -340,7 +340,7 @@ def test_images_on_disk_have_the_size_that_their_header_promises(tmp_path, monke
     path = tmp_path / 'train-images-idx3-ubyte'
     path.write_bytes(np.array([2051, 50, 28, 28], '>u4').tobytes()
                      + bytes(50 * 28 * 28 + bytes_more))
-    monkeypatch.setattr(idx, 'MAPPED', 1000)
+    monkeypatch.setattr(idx, 'MIN_BYTES_ON_DISK', 1000)
     with pytest.raises(UserError, match=words):
         idx.read_images(path)
 
