@@ -1,6 +1,6 @@
 """Skeletons made ready to draw: their examples parsed, and smooth curves through their points."""
 from functools import lru_cache
-from typing import NamedTuple, Tuple
+from typing import List, NamedTuple, Tuple
 
 import numpy as np
 
@@ -50,7 +50,10 @@ def compile_way(way: Way) -> Skeleton:
                              f'the first one {topologies[0]}')
 
     mean = np.mean(examples, axis=0)
-    begins, ends, stroke, is_end = [], [], [], []
+    begins: List[np.ndarray] = []
+    ends: List[np.ndarray] = []
+    stroke: List[int] = []
+    is_end: List[bool] = []
     for number, pieces in enumerate(topologies[0]):
         first = len(stroke)
         corners = first - 1 + np.cumsum(pieces)
@@ -91,10 +94,10 @@ def natural_spline(knots: np.ndarray, at: np.ndarray) -> np.ndarray:
         left[i, i - 1:i + 2] = before, 2 * (before + after), after
         right[i, i - 1:i + 2] = 6 / before, -6 / before - 6 / after, 6 / after
     curvature = np.linalg.solve(left, right)
-    i = np.clip(np.searchsorted(knots, at, side='right') - 1, 0, n - 2)
-    gap = gaps[i][:, None]
-    b = (at - knots[i])[:, None] / gap
+    piece = np.clip(np.searchsorted(knots, at, side='right') - 1, 0, n - 2)
+    gap = gaps[piece][:, None]
+    b = (at - knots[piece])[:, None] / gap
     a = 1 - b
     value = np.eye(n)
-    return (a * value[i] + b * value[i + 1] +
-            ((a ** 3 - a) * curvature[i] + (b ** 3 - b) * curvature[i + 1]) * gap ** 2 / 6)
+    return (a * value[piece] + b * value[piece + 1] +
+            ((a ** 3 - a) * curvature[piece] + (b ** 3 - b) * curvature[piece + 1]) * gap ** 2 / 6)
