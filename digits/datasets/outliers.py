@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from digits.datasets import strokes
+from digits.datasets.dataset import DataSet
 from digits.datasets.skeletons import Way
 
 NO_DIGIT = 10  # the label of these images: tf.one_hot(10, 10) is ten zeros
@@ -22,6 +23,11 @@ LETTERS = {
     'N': '6,100 6,0 | 54,100 | 54,0', 'R': '6,100 6,2 | 44,8 48,34 8,50 | 54,100',
     'W': '0,0 16,100 | 34,36 | 52,100 | 70,0', 'X': '6,0 54,100 / 54,0 6,100',
 }
+
+
+def add(train: DataSet, count: int) -> None:
+    """Add `count` images of no digit, made from those of `train`, to its batches as NO_DIGIT."""
+    train.add(make(np.asarray(train.pixels), train.labels, count), NO_DIGIT)
 
 
 def make(images: np.ndarray, labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
