@@ -6,7 +6,9 @@ test accuracy: 0.9955
 
 To try an idea, copy this file and change the copy: everything around it still works.
 """
-from digits import augmentation, command_line, input_data, layers, outliers, tensorflow_v1, training
+from digits import command_line, input_data, tensorflow_v1, training
+from digits.datasets import augmentation, outliers
+from digits.layers import dropout
 from digits.tensorflow_v1 import tf
 
 DROP_RATE = 0.3  # the share of hidden units left out in a step: none is to be relied on alone
@@ -35,7 +37,7 @@ def inference(images, drop_rate=0.0):
         W = tf.get_variable('W', [7 * 7 * 64, 1024], initializer=he)
         b = tf.get_variable('b', [1024], initializer=zeros)
         h_fc1 = tf.nn.relu(tf.matmul(tf.reshape(h_pool2, [-1, 7 * 7 * 64]), W) + b)
-    h_drop = layers.dropout(h_fc1, drop_rate)
+    h_drop = dropout(h_fc1, drop_rate)
     with tf.variable_scope('fc2'):
         W = tf.get_variable('W', [1024, 10], initializer=zeros)
         b = tf.get_variable('b', [10], initializer=zeros)

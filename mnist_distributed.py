@@ -8,8 +8,9 @@ Parameter servers ("ps") keep the variables. Workers read them, each computes th
 own share of a minibatch, and sends those back. Nothing of this has a password: use it on a network
 that only you can reach.
 """
-from digits import augmentation, command_line, input_data, outliers, training
+from digits import command_line, input_data, training
 from digits.cluster import flags, local, process, worker
+from digits.datasets import augmentation, outliers
 from digits.tensorflow_v1 import tf
 from mnist_cnn import DROP_RATE, OUTLIERS, WARP, cross_entropy, inference, one_cycle
 

@@ -3,8 +3,9 @@
 $ python bench/hard_pictures.py --out hard --count 20
 $ python predict.py --labels hard/labels.csv
 
-A digit is a path of digits/strokes.py, drawn at any size with a pen of any width, or with --mnist
-an enlarged training image of MNIST. Light, grain and printed lines are those of make_pictures.py.
+A digit is a path of digits/datasets/strokes.py, drawn at any size with a pen of any width, or with
+--mnist an enlarged training image of MNIST. Light, grain and printed lines are those of
+make_pictures.py.
 The same seed gives the same pictures.
 """
 import argparse
@@ -21,7 +22,8 @@ from PIL import Image, ImageDraw, ImageFilter
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
-from digits import command_line, idx, strokes  # noqa: E402
+from digits import command_line  # noqa: E402
+from digits.datasets import idx, splines, strokes  # noqa: E402
 
 WHITE = 250, 248, 240
 PENS = ((30, 40, 140), (170, 20, 30), (20, 110, 50), (90, 30, 120), (20, 20, 24), (70, 70, 76),
@@ -53,7 +55,7 @@ def written(random, digit):
     """
     ways = strokes.SKELETONS[digit]
     weights = np.array([way.weight for way in ways], float)
-    skeleton = strokes.compile_way(ways[random.choice(len(ways), p=weights / weights.sum())])
+    skeleton = splines.compile_way(ways[random.choice(len(ways), p=weights / weights.sum())])
     points = strokes.bend(random, strokes.write(random, skeleton, 1), strokes.STYLES[digit])
     path = strokes.lay_path(random, skeleton, points)[0][0]
     path = (path - (path.min(0) + path.max(0)) / 2) / np.ptp(path, axis=0).max()

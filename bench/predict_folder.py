@@ -19,7 +19,8 @@ from PIL import Image
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
-from digits import command_line, strokes  # noqa: E402
+from digits import command_line  # noqa: E402
+from digits.datasets import strokes  # noqa: E402
 
 
 def pictures(count, seed=0):

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import turns
 
-from digits import idx, strokes
+from digits.datasets import idx, strokes
 
 HERE = Path(__file__).resolve().parent
 

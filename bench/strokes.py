@@ -3,8 +3,8 @@
 $ python bench/strokes.py
 
 Trains softmax regression on nothing but strokes and scores it on MNIST's first 10,000 training
-images, never on its test set: that is what digits/strokes.py was made on, and what to look at when
-you change it. Counts how many images of both enclose paper. Writes the section `strokes` of
+images, never on its test set: that is what digits/datasets/strokes.py was made on, and what to look
+at when you change it. Counts how many images of both enclose paper. Writes the section `strokes` of
 RESULTS.md, and strokes.png, 200 of the digits; with --mnist-sheet FILE also 200 of MNIST's to lay
 beside them, which are not ours to hand on. With --run-dir RUN also what that run, of
 `mnist_cnn.py --dataset strokes`, reads as what.
@@ -22,7 +22,8 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from digits import command_line, idx, strokes  # noqa: E402
+from digits import command_line  # noqa: E402
+from digits.datasets import idx, ink, strokes  # noqa: E402
 from digits.prediction import classifier  # noqa: E402
 from digits.training.record import Record  # noqa: E402
 
@@ -30,7 +31,7 @@ PROXY = 10000  # of MNIST's training images; the default validation set is the f
 
 
 def set_constants(**values):
-    """A lever: strokes' constants of those names have those values."""
+    """A lever: constants of strokes.py or ink.py of those names have those values."""
     return values
 
 
@@ -46,7 +47,7 @@ def set_ways(change):
 
 
 def levers():
-    """{name: the constants of digits/strokes.py that leave one lever out}."""
+    """{name: the constants of digits/datasets/strokes.py and ink.py that leave one lever out}."""
     return {
         'all of it': {},
         'one example of each way': set_ways(lambda way: way._replace(
@@ -64,24 +65,25 @@ def levers():
         'no spread of slant': set_constants(SLANT=(strokes.SLANT[0], 0)),
         'no spread of width': set_constants(WIDTH=0),
         'no rotation': set_constants(ROTATION=0),
-        'no spread of the pen': set_constants(PEN_WIDTH=(strokes.PEN_WIDTH[0], 0)),
-        'no end to how far a hand goes': set_styles(reach=math.inf),
-        'pens that fill loops': set_styles(thickest=math.inf),
+        'no spread of the pen': set_constants(PEN_WIDTH=(ink.PEN_WIDTH[0], 0)),
+        'normal distributions not truncated': set_styles(max_sd=math.inf),
+        'pens that fill loops': set_styles(max_radius=math.inf),
         'no specks': set_styles(specks=0),
         'no pressure, no rough edges': set_constants(PRESSURE=0, ROUGHNESS=0),
     }
 
 
 def make(count, seed, constants):
-    """strokes.make() with some of the module's constants changed."""
-    before = {name: getattr(strokes, name) for name in constants}
+    """strokes.make() with some constants of the modules that draw changed."""
+    places = {name: strokes if hasattr(strokes, name) else ink for name in constants}
+    before = {name: getattr(place, name) for name, place in places.items()}
     try:
         for name, value in constants.items():
-            setattr(strokes, name, value)
+            setattr(places[name], name, value)
         return strokes.make(count, seed)
     finally:
         for name, value in before.items():
-            setattr(strokes, name, value)
+            setattr(places[name], name, value)
 
 
 def train(images, labels, epochs=18, batch=500, rate=0.5):

@@ -1,9 +1,14 @@
-"""Locks that the operating system holds for a process, and drops when it dies, however it dies."""
+"""The lock of a run's folder: the operating system drops it when its process dies, however it dies.
+
+filelock was tried: 3.12, the last for Python 3.7, empties the file before it asks for the lock, so
+nobody could say which process has it, and the file could not be removed without a race.
+"""
 import contextlib
 import datetime
 import os
 import socket
 from pathlib import Path
+from typing import IO, Iterator
 
 from digits.errors import UserError
 
@@ -11,38 +16,24 @@ try:
     import fcntl
 except ImportError:  # Windows
     import msvcrt
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 NAME = 'run.lock'
-FAR = 2 ** 30  # bytes: Windows bars everybody else from a locked byte; no file here has this one
-
-
-def take(file) -> bool:
-    """Whether `file` is now this process's, until it is closed, and still has its name."""
-    try:
-        if fcntl:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Between open and lock another process may have removed or renamed it.
-            return os.path.samestat(os.fstat(file.fileno()), os.stat(file.name))
-        os.lseek(file.fileno(), FAR, os.SEEK_SET)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    except OSError:
-        return False
-    return True
+LOCKED_BYTE = 2 ** 30  # far behind the text: Windows lets nobody else read a locked byte
 
 
 def unkept(folder: Path, error: OSError) -> UserError:
-    """What to raise where the operating system lets nothing be written into a run's folder."""
+    """Return what to raise where nothing can be written into a run's folder."""
     return UserError(f'{folder}: no run can be kept there ({error.strerror}); name another folder '
                      'with --run-dir')
 
 
 @contextlib.contextmanager
-def held(folder: Path):
-    """One process at a time in a run's folder; the file in it says which, and goes at the end.
+def held(folder: Path) -> Iterator[None]:
+    """Hold a run's folder for this process; the lock file says which it is, and is removed after.
 
-    Raises UserError if another process has it, or if nothing can be written there. After a kill the
-    file stays, and binds nobody. Where the disk knows no locks, everybody is refused.
+    Raises UserError if another process holds it, or if nothing can be written there. A stale lock
+    file, of a process that was killed, is ignored. Where the disk has no locks, nobody gets one.
     """
     path = folder / NAME
     with contextlib.ExitStack() as stack:
@@ -50,7 +41,7 @@ def held(folder: Path):
             file = stack.enter_context(open(str(path), 'a+', encoding='utf-8'))
         except OSError as error:
             raise unkept(folder, error) from error
-        if not take(file):
+        if not _lock(file):
             file.seek(0)
             holder = ' '.join(file.read(200).split()) or 'another process'
             raise UserError(f'{folder}: {holder} is training in it; wait until it is done, stop '
@@ -64,5 +55,19 @@ def held(folder: Path):
         finally:
             if not fcntl:  # Windows removes closed files only
                 file.close()
-            with contextlib.suppress(OSError):  # the folder is gone, or another was quicker
+            with contextlib.suppress(OSError):  # the folder is gone, or another process was quicker
                 path.unlink()
+
+
+def _lock(file: IO) -> bool:
+    """Lock a file until it is closed; return whether it is locked and still has its name."""
+    try:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Between open and lock the process that held it may have removed it.
+            return os.path.samestat(os.fstat(file.fileno()), os.stat(file.name))
+        os.lseek(file.fileno(), LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    except OSError:
+        return False
+    return True

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from digits import idx, strokes
+from digits.datasets import idx, strokes
 
 HOME = Path(__file__).resolve().parent.parent
 MNIST = Path(os.environ.get('MNIST_DATA_DIR') or HOME / 'data')

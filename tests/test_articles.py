@@ -10,7 +10,7 @@ import pytest
 import compare
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import idx
+from digits.datasets import idx
 from digits.prediction import classifier
 from digits.training import calibration
 from digits.training.record import Record

@@ -15,7 +15,7 @@ import pictures  # noqa: E402
 import test_hard_pictures  # noqa: E402
 import turns  # noqa: E402
 
-from digits import strokes  # noqa: E402
+from digits.datasets import strokes  # noqa: E402
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import sys
 import pytest
 from conftest import HOME
 
-from digits import idx, strokes
+from digits.datasets import idx, strokes
 from digits.tensorflow_v1 import tf
 
 SCRIPTS = ('fully_connected', 'convolutional', 'recurrent', 'autoencoder', 'nearest_neighbour',

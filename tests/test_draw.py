@@ -21,7 +21,8 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
-from digits import idx, report
+from digits import report
+from digits.datasets import idx
 from digits.paths import PROJECT_ROOT as HOME
 
 server_room = pytest.importorskip('digits.server')

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mnist_softmax
-from digits import idx
+from digits.datasets import idx
 from digits.paths import PROJECT_ROOT as HOME
 from digits.tensorflow_v1 import tf
 

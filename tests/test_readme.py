@@ -1,15 +1,15 @@
 """README.md says what is there, and README.ko.md says the same."""
 import re
 
+import mnist_cnn_3x3
 import pytest
 
 import compare
 import mnist_cnn
-import mnist_cnn_3x3
 import mnist_distributed
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import download
+from digits.datasets import download
 from digits.paths import PROJECT_ROOT as HOME
 
 ENGLISH, KOREAN = ((HOME / name).read_text(encoding='utf-8')

@@ -32,7 +32,8 @@ def interval(total_steps: int, steps_an_epoch: float) -> int:
     return every * math.ceil(total_steps / 20 / every)
 
 
-def note(record: Record, step: int, loss: Optional[float], scores: Optional[Tuple[float, float]]) -> None:
+def note(record: Record, step: int, loss: Optional[float],
+         scores: Optional[Tuple[float, float]]) -> None:
     """Enter an evaluation into the record: the loss of training, (loss, accuracy) of validation."""
     entry = record.evaluations.setdefault(str(step), {})
     if loss is not None:  # as where a run was resumed after its last step

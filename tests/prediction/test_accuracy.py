@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 import mnist_cnn
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import idx, picture
+from digits import picture
+from digits.datasets import idx
 from digits.errors import UserError
 from digits.prediction import classifier
 from digits.training import calibration

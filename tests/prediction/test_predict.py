@@ -14,7 +14,8 @@ from helpers import change_record
 from PIL import Image
 
 import predict
-from digits import decoding, idx, paths, picture
+from digits import decoding, paths, picture
+from digits.datasets import idx
 from digits.errors import UserError
 from digits.prediction import batches, classifier, results, scoring
 from digits.tensorflow_v1 import tf

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import assert_same_weights, weights
 
-from digits import idx
+from digits.datasets import idx
 from digits.training.record import Record
 
 # What a learner may do to a copy of mnist_cnn.py: each old text is followed by the new one.
@@ -164,7 +164,7 @@ def test_a_loop_that_sets_no_loss_is_told_so(project):
 
 
 def test_random_numbers_that_no_checkpoint_remembers_are_told(project):
-    changed(project, 'mine.py', 'layers.dropout(h_fc1, drop_rate)',
+    changed(project, 'mine.py', 'dropout(h_fc1, drop_rate)',
             'tf.nn.dropout(h_fc1, rate=drop_rate)', 'OUTLIERS = 8000', 'OUTLIERS = 100')
     result = project.run('mine.py', '--steps', '2', '--batch-size', '20')
     assert result.returncode == 0

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from digits import strokes
+from digits.datasets import strokes
 from digits.paths import PROJECT_ROOT as HOME
 
 PYTHONS = [sys.executable, *filter(None, os.environ.get('OTHER_PYTHON', '').split(os.pathsep))]

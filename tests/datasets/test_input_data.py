@@ -3,19 +3,18 @@
 The digests in classic_batches.json were made by tensorflow.examples.tutorials.mnist.input_data of
 TensorFlow 1.15.5. Where that module exists they are made again, and must be the same.
 """
-import gzip
 import hashlib
 import itertools
 import json
-import zlib
 from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from gzipped_idx import write_gzipped
 
-from digits import idx, input_data
-from digits.errors import UserError
+from digits import input_data
+from digits.datasets import idx, loading
 from digits.tensorflow_v1 import tf
 
 GOLDEN = Path(__file__).with_name('classic_batches.json')
@@ -27,19 +26,6 @@ except ImportError:
 # 211 training images: batches end with an epoch, reach over its end, and over two epochs' ends.
 CASES = ['-'.join(map(str, case)) for case in itertools.product(
     [0, 1, 777, 2 ** 31 + 5], [1, 50, 191, 200], ['dense', 'one_hot'], ['shuffle', 'in_order'])]
-
-
-def write_gzipped(folder):
-    random = np.random.RandomState(0)
-    for part, count in (('train', 211), ('t10k', 53)):
-        images = random.randint(0, 256, (count, 28, 28)).astype('u1')
-        labels = random.randint(0, 10, count).astype('u1')
-        header = np.array([2051, count, 28, 28], '>u4').tobytes()
-        (folder / f'{part}-images-idx3-ubyte.gz').write_bytes(
-            gzip.compress(header + images.tobytes()))
-        header = np.array([2049, count], '>u4').tobytes()
-        (folder / f'{part}-labels-idx1-ubyte.gz').write_bytes(
-            gzip.compress(header + labels.tobytes()))
 
 
 @pytest.fixture(scope='module')
@@ -186,100 +172,6 @@ def test_memory_holds_bytes_until_floats_are_asked_for(folder):
     assert train.images is train.images  # made once, not once a look
 
 
-def test_plain_files_and_prefixed_names_read_the_same(folder, tmp_path):
-    expected = idx.read_folder(folder)
-    idx.write_folder(tmp_path, expected)
-    for name in idx.NAMES:
-        (tmp_path / name).rename(tmp_path / f'emnist-digits-{name}')
-    for array, other in zip(expected, idx.read_folder(tmp_path)):
-        np.testing.assert_array_equal(array, other)
-    for name in idx.NAMES:
-        (tmp_path / f'emnist-mnist-{name}').write_bytes(b'')
-    with pytest.raises(UserError, match='several data sets'):
-        idx.read_folder(tmp_path)
-
-
-def test_an_unzipped_file_that_kept_its_gz_name_is_read(folder, tmp_path):
-    """Some browsers unpack what they download and leave the name as it was."""
-    write_gzipped(tmp_path)
-    path = tmp_path / 'train-images-idx3-ubyte.gz'
-    path.write_bytes(gzip.decompress(path.read_bytes()))
-    np.testing.assert_array_equal(idx.read_images(path), idx.read_folder(folder)[0])
-
-
-def regzip(change):
-    return lambda data: gzip.compress(change(gzip.decompress(data)))
-
-
-def header(*numbers):
-    return np.array(numbers, '>u4').tobytes()
-
-
-DAMAGE = {
-    'wrong magic': (regzip(lambda raw: header(2049) + raw[4:]), 'Invalid magic number 2049'),
-    'short header': (regzip(lambda raw: raw[:9]), 'cut short in its header'),
-    'empty': (lambda data: b'', 'cut short in its header'),
-    'truncated inside': (regzip(lambda raw: raw[:-1]), r'cut short, 165423 of 165424 bytes'),
-    'truncated gzip': (lambda data: data[:len(data) // 2], 'cut short'),
-    'checksum missing': (lambda data: data[:-8], 'cut short'),
-    'trailing bytes': (regzip(lambda raw: raw + b'x'), 'goes on after'),
-    'trailing after gzip': (lambda data: data + b'x', 'goes on after'),
-    'gzip damage': (lambda data: data[:5000] + b'\0\0\0\0' + data[5004:], 'gzip data are damaged'),
-    'checksum wrong': (lambda data: data[:-8] + b'\0\0\0\0' + data[-4:], 'gzip data are damaged'),
-    'promises too much': (regzip(lambda raw: header(2051, 2 ** 31, 28, 28) + raw[16:]),
-                          'its header promises'),
-    'web page': (lambda data: b'\n<!DOCTYPE html><title>404</title>', 'a web page was saved'),
-    'plain, truncated': (lambda data: gzip.decompress(data)[:-1], 'cut short'),
-    'plain, trailing': (lambda data: gzip.decompress(data) + b'x', 'goes on after'),
-    'other count': (regzip(lambda raw: header(2051, 210, 28, 28) + raw[16:-784]),
-                    '210 training images but 211 labels'),
-}
-
-
-@pytest.mark.parametrize('damage', DAMAGE)
-def test_a_damaged_file_is_named_in_one_sentence(tmp_path, damage):
-    write_gzipped(tmp_path)
-    path = tmp_path / 'train-images-idx3-ubyte.gz'
-    change, words = DAMAGE[damage]
-    path.write_bytes(change(path.read_bytes()))
-    with pytest.raises(UserError, match=words) as caught:
-        input_data.read_data_sets(str(tmp_path), validation_size=11)
-    assert str(path if damage != 'other count' else tmp_path) in str(caught.value)
-    assert '\n' not in str(caught.value)
-
-
-def test_a_bomb_is_read_no_further_than_its_header_promises(tmp_path):
-    """256 MB of zeros behind an honest header: more than the promised bytes are never unpacked."""
-    write_gzipped(tmp_path)
-    path = tmp_path / 'train-images-idx3-ubyte.gz'
-    squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
-    bomb = [squeeze.compress(header(2051, 211, 28, 28))]
-    megabytes = bytes(2 ** 24)
-    bomb += [squeeze.compress(megabytes) for _ in range(16)]
-    path.write_bytes(b''.join(bomb) + squeeze.flush())
-
-    import tracemalloc
-    tracemalloc.start()
-    with pytest.raises(UserError, match='goes on after the 165424 bytes'):
-        idx.read_images(path)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 2 ** 21
-
-
-def test_labels_out_of_range_and_missing_files(tmp_path):
-    write_gzipped(tmp_path)
-    path = tmp_path / 't10k-labels-idx1-ubyte.gz'
-    path.write_bytes(gzip.compress(header(2049, 53) + b'\x0a' * 53))
-    with pytest.raises(UserError, match='a label is 10, but digits are 0 to 9'):
-        input_data.read_data_sets(str(tmp_path), validation_size=11)
-    with pytest.raises(UserError, match='Validation size should be between 0 and 211'):
-        path.write_bytes(gzip.compress(header(2049, 53) + bytes(53)))
-        input_data.read_data_sets(str(tmp_path))
-    with pytest.raises(UserError, match='has no file train-images-idx3-ubyte'):
-        idx.read_folder(tmp_path / 'empty')
-
-
 def test_strokes_are_kept_for_the_next_time_and_never_half(tmp_path, monkeypatch):
     """What `load` gives for --dataset strokes, drawn once; drawing is made short here."""
     calls = []
@@ -289,7 +181,7 @@ def test_strokes_are_kept_for_the_next_time_and_never_half(tmp_path, monkeypatch
         random = np.random.RandomState(seed)
         return (random.randint(0, 256, (count, 28, 28)).astype('u1'),
                 random.randint(0, 10, count).astype('u1'))
-    monkeypatch.setattr(input_data.strokes, 'make', few)
+    monkeypatch.setattr(loading.strokes, 'make', few)
     args = Namespace(data_dir=str(tmp_path), dataset='strokes', seed=3, quiet=True,
                      validation_size=5000)
     drawn, kept = input_data.load(args), input_data.load(args)
@@ -325,23 +217,12 @@ def test_images_on_disk_are_those_in_memory(small_dir, monkeypatch):
                     (mnist.train.images, mnist.train.labels), (mnist.test.images, [])]
         return batches
     in_memory = seen()
-    monkeypatch.setattr(idx, 'MAPPED', 1000)
+    monkeypatch.setattr(idx, 'MIN_BYTES_ON_DISK', 1000)
     assert isinstance(idx.read_folder(small_dir)[0], idx.ImagesOnDisk)
     for ours, expected in zip(seen(), in_memory):
         np.testing.assert_array_equal(ours[0], expected[0])
         np.testing.assert_array_equal(ours[1], expected[1])
         assert ours[0].dtype == expected[0].dtype
-
-
-@pytest.mark.parametrize(('bytes_more', 'words'), [(-1, 'cut short'), (1, 'goes on after')])
-def test_images_on_disk_have_the_size_that_their_header_promises(tmp_path, monkeypatch,
-                                                                bytes_more, words):
-    path = tmp_path / 'train-images-idx3-ubyte'
-    path.write_bytes(np.array([2051, 50, 28, 28], '>u4').tobytes()
-                     + bytes(50 * 28 * 28 + bytes_more))
-    monkeypatch.setattr(idx, 'MAPPED', 1000)
-    with pytest.raises(UserError, match=words):
-        idx.read_images(path)
 
 
 def test_what_is_added_is_learned_from_and_not_scored(small_dir):

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits import augmentation, outliers, strokes
+from digits.datasets import augmentation, outliers, strokes
+from digits.datasets.dataset import DataSet
 
 
 @pytest.fixture(scope='module')
@@ -53,3 +54,13 @@ def test_as_many_outliers_as_asked_for(digits, count):
     if count > 4:
         assert len({image.tobytes() for image in made}) > 0.9 * count
         assert (made != outliers.make(*digits, count, seed=1)).any()
+
+
+def test_outliers_join_the_batches_with_a_label_that_no_digit_has(digits):
+    pixels, labels = digits[0][..., None], digits[1]
+    train = DataSet(pixels, labels, dtype=np.uint8, seed=np.random.RandomState(0))
+    outliers.add(train, 30)
+    images, given = train.next_batch(230)
+    assert np.bincount(given).tolist() == [*np.bincount(labels), 30] and outliers.NO_DIGIT == 10
+    expected = {image.tobytes() for image in outliers.make(*digits, 30)}
+    assert {image.tobytes() for image in images[given == 10]} == expected

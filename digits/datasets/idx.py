@@ -1,10 +1,11 @@
-"""IDX files, the format that MNIST is published in: a header, then one byte a pixel or label.
+"""IDX files, the format that MNIST is published in: a header, then a byte for each pixel or label.
 
 The format is described at http://yann.lecun.com/exdb/mnist: a magic number whose last byte is the
 number of dimensions, the size of each, big-endian, and the values. Files may be gzipped.
 """
 import zlib
 from pathlib import Path
+from typing import Any, List, Optional, Sequence, Union
 
 import numpy as np
 
@@ -19,15 +20,15 @@ NAMES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
 IMAGES_MAGIC = 2051
 LABELS_MAGIC = 2049
-LARGEST = 2 ** 30  # bytes that may be read into memory: 1.3 million images of 28 x 28
-MAPPED = 2 ** 27  # plain image files above this stay on the disk
-REMEDY = 'delete it to get it anew'
+MAX_BYTES_IN_MEMORY = 2 ** 30  # 1.3 million images of 28 x 28
+MIN_BYTES_ON_DISK = 2 ** 27  # plain image files above this are mapped, not read into memory
+REMEDY = 'delete it to download it again'
 
 
-def find(folder: Path, name: str):
-    """The path of this file in `folder`, or None.
+def find(folder: Path, name: str) -> Optional[Path]:
+    """Return the path of this file in `folder`, or None.
 
-    It may be gzipped (.gz) and have a prefix (emnist-digits-). Raises UserError if several do.
+    Its name may end in .gz and have a prefix (emnist-digits-). Raises UserError if several do.
     """
     for candidate in (folder / name, folder / (name + '.gz')):
         if candidate.exists():
@@ -40,20 +41,20 @@ def find(folder: Path, name: str):
 
 
 class ImagesOnDisk:
-    """uint8 images in a plain file, read when rows are asked for: memory stays what the rows need.
+    """uint8 images in a plain file, of which only the rows that are asked for come into memory.
 
-    A slice is another window on the file; an array of indices, or np.asarray, gives the values.
+    A slice is another ImagesOnDisk; an array of indices, or np.asarray, gives the values.
     """
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, path: Path, offset: int, shape):
+    def __init__(self, path: Path, offset: int, shape: Sequence[int]):
         self._path, self._offset, self.shape = path, offset, tuple(shape)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows):
+    def __getitem__(self, rows: Any) -> Any:
         if isinstance(rows, slice):
             start, stop, step = rows.indices(len(self))
             assert step == 1
@@ -62,11 +63,11 @@ class ImagesOnDisk:
                                 (max(stop - start, 0), *self.shape[1:]))
         return self._map()[rows]
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> np.ndarray:
         return np.array(self._map(), dtype or self.dtype)
 
-    def reshape(self, *shape):
-        """The same images in rows of another shape."""
+    def reshape(self, *shape: int) -> 'ImagesOnDisk':
+        """Return the same images in rows of another shape."""
         return ImagesOnDisk(self._path, self._offset, shape)
 
     def _map(self):  # for one access: what stays mapped counts as this process's memory
@@ -75,12 +76,12 @@ class ImagesOnDisk:
         return np.memmap(str(self._path), np.uint8, 'r', self._offset, self.shape)
 
 
-def read_folder(folder: Path) -> list:
-    """The four arrays in `folder`, in the order of NAMES.
+def read_folder(folder: Path) -> List[Any]:
+    """Read the four arrays in `folder`, in the order of NAMES.
 
     Images are uint8 [count, rows, columns, 1], labels uint8 [count], 0 to 9. Images of a plain file
     over 128 MB are ImagesOnDisk.
-    Raises UserError naming what is missing, damaged or does not belong together.
+    Raises UserError naming the file that is missing or corrupt, or the numbers that do not match.
     """
     arrays = []
     for name in NAMES:
@@ -95,21 +96,21 @@ def read_folder(folder: Path) -> list:
     return arrays
 
 
-def read_images(path: Path) -> np.ndarray:
-    """uint8 [count, rows, columns, 1] of an image file; UserError if it is none."""
+def read_images(path: Path) -> Union[np.ndarray, ImagesOnDisk]:
+    """Read an image file, uint8 [count, rows, columns, 1]; raise UserError if it is not one."""
     images = _read(path, IMAGES_MAGIC)
     return images.reshape(*images.shape, 1)
 
 
 def read_labels(path: Path) -> np.ndarray:
-    """uint8 [count], each 0 to 9, of a label file; UserError if it is none."""
+    """Read a label file, uint8 [count], each 0 to 9; raise UserError if it is not one."""
     labels = _read(path, LABELS_MAGIC)
     if labels.size and labels.max() > 9:
         raise UserError(f'{path}: a label is {labels.max()}, but digits are 0 to 9')
     return labels
 
 
-def write_folder(folder: Path, arrays) -> None:
+def write_folder(folder: Path, arrays: Sequence[np.ndarray]) -> None:
     """Write four arrays, as read_folder returns them, as plain files under the classic names."""
     for name, array in zip(NAMES, arrays):
         is_images = 'images' in name
@@ -119,16 +120,16 @@ def write_folder(folder: Path, arrays) -> None:
 
 
 def _read(path, magic):
-    """The values in the shape that the header gives, reading no further than it promises."""
+    """Return the values in the header's shape, reading no more bytes than it promises."""
     header_bytes = 4 + 4 * (magic & 0xff)
     try:
         stored_bytes = path.stat().st_size
         with open(path, 'rb') as file:
             stored = file.read(header_bytes)
             plain = not (stored[:2] == b'\x1f\x8b' or stored.lstrip()[:1] == b'<')
-            if plain and magic == IMAGES_MAGIC and stored_bytes > MAPPED:
+            if plain and magic == IMAGES_MAGIC and stored_bytes > MIN_BYTES_ON_DISK:
                 return _map(path, stored, stored_bytes, header_bytes)
-            if stored_bytes > LARGEST + header_bytes:
+            if stored_bytes > MAX_BYTES_IN_MEMORY + header_bytes:
                 raise UserError(f'{path}: {stored_bytes} bytes are too many for images of digits')
             stored += file.read()
     except OSError as error:
@@ -153,7 +154,7 @@ def _read(path, magic):
 
 
 def _map(path, header, stored_bytes, header_bytes):
-    shape, size = _parse_header(path, header, header_bytes, IMAGES_MAGIC, largest=float('inf'))
+    shape, size = _parse_header(path, header, header_bytes, IMAGES_MAGIC, max_bytes=float('inf'))
     _check_size(path, stored_bytes - header_bytes, size)
     return ImagesOnDisk(path, header_bytes, shape)
 
@@ -166,8 +167,8 @@ def _check_size(path, found, promised, whole=True, trailing=b''):
         raise UserError(f'{path}: cut short, {found} of {promised} bytes; {REMEDY}')
 
 
-def _parse_header(path, header, header_bytes, magic, largest=LARGEST):
-    """(shape, product of the shape) of a header that is whole and as expected."""
+def _parse_header(path, header, header_bytes, magic, max_bytes=MAX_BYTES_IN_MEMORY):
+    """Return the shape that a header gives, and its product; UserError if it is not as expected."""
     if len(header) < header_bytes:
         raise UserError(f'{path}: cut short in its header; {REMEDY}')
     found, *shape = np.frombuffer(header, '>u4').tolist()
@@ -178,6 +179,6 @@ def _parse_header(path, header, header_bytes, magic, largest=LARGEST):
     size = 1
     for length in shape:
         size *= length
-    if size > largest:
-        raise UserError(f'{path}: its header promises {size} bytes, more than {largest}')
+    if size > max_bytes:
+        raise UserError(f'{path}: its header promises {size} bytes, more than {max_bytes}')
     return shape, size

@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from digits import strokes
-from digits.strokes import Way
+from digits.datasets import ink, skeletons, splines, strokes
+from digits.datasets.skeletons import Way
 
-WAYS = [(digit, way) for digit, ways in strokes.SKELETONS.items() for way in ways]
+WAYS = [(digit, way) for digit, ways in skeletons.SKELETONS.items() for way in ways]
 
 
 @pytest.fixture(scope='module')
@@ -130,7 +130,7 @@ def test_centre_never_pushes_ink_out():
     image = np.zeros((1, 28, 28), np.uint8)
     image[0, 4:24, 4] = 10
     image[0, 4:6, 4:20] = 255
-    moved = strokes.centre(image)
+    moved = ink.centre(image)
     rows = np.flatnonzero(moved[0].any(axis=1))
     assert moved.sum() == image.sum()
     assert (rows[0], rows[-1]) == (8, 27)
@@ -146,7 +146,7 @@ def test_white_ink_on_black(data):
 
 def test_specks_are_small_rare_and_in_the_box():
     images = np.zeros((20000, 28, 28), np.uint8)
-    strokes.leave_specks(np.random.RandomState(0), images, 0.04)
+    ink.leave_specks(np.random.RandomState(0), images, 0.04)
     dusty = images.any(axis=(1, 2))
     assert dusty.mean() == pytest.approx(0.04, abs=0.005)
     inked = images.any(axis=0)
@@ -174,15 +174,15 @@ def test_mean_images_read_another_seed(data):
 # The skeletons.
 
 def test_there_are_ways_and_a_style_for_every_digit():
-    assert sorted(strokes.SKELETONS) == list(range(10))
+    assert sorted(skeletons.SKELETONS) == list(range(10))
     assert len(strokes.STYLES) == 10
-    for ways in strokes.SKELETONS.values():
+    for ways in skeletons.SKELETONS.values():
         assert len({way.name for way in ways}) == len(ways) > 0
 
 
 @pytest.mark.parametrize('digit, way', WAYS, ids=[f'{d}: {way.name}' for d, way in WAYS])
 def test_skeleton_is_well_formed(digit, way):
-    skeleton = strokes.compile_way(way)
+    skeleton = splines.compile_way(way)
     examples, points, _ = skeleton.examples.shape
     assert way.weight > 0
     assert examples == len(way.examples.strip().splitlines())
@@ -213,17 +213,17 @@ def test_skeleton_is_well_formed(digit, way):
 ])
 def test_malformed_examples_are_refused(examples, complaint):
     with pytest.raises(ValueError, match=complaint):
-        strokes.compile_way(Way('malformed', 1, examples))
+        splines.compile_way(Way('malformed', 1, examples))
 
 
 def test_parse():
-    points, topology = strokes.parse('0,0 0,100 | 60,100 / 0,50 40,50')
+    points, topology = splines.parse('0,0 0,100 | 60,100 / 0,50 40,50')
     np.testing.assert_array_equal(points, [[0, 0], [0, 1], [.6, 1], [0, .5], [.4, .5]])
     assert topology == ((2, 1), (2,))
 
 
 def test_the_way_in_the_docstring_reads_as_a_seven(data):
-    line = re.search(r"Way\('(.+)', (\d+), '(.+)'\),", strokes.__doc__)
+    line = re.search(r"Way\('(.+)', (\d+), '(.+)'\),", skeletons.__doc__)
     way = Way(line.group(1), float(line.group(2)), line.group(3))
     sevens = strokes.draw_way(np.random.RandomState(0), strokes.STYLES[7], way, 100)
     assert (nearest_neighbours(data[0], data[1], sevens) == 7).mean() > 0.8      # 0.88 measured
@@ -234,7 +234,7 @@ def test_the_way_in_the_docstring_reads_as_a_seven(data):
 def test_a_style_says_where_the_middle_and_the_foot_are():
     """Upright on average: a bar's middle moves down by waist and left by bow, its foot widens."""
     def bent(example, **usual):
-        way = strokes.compile_way(Way('bent', 1, example))
+        way = splines.compile_way(Way('bent', 1, example))
         style = strokes.Style(1, -strokes.SLANT[0], 1, **usual)
         points = np.repeat(way.examples, 6000, axis=0)
         return strokes.bend(np.random.RandomState(0), points, style).mean(axis=0)
@@ -254,21 +254,22 @@ def test_a_style_says_where_the_middle_and_the_foot_are():
     assert foot[1] / foot[0] == pytest.approx(1.25, abs=0.02)
 
 
-@pytest.mark.parametrize('reach', [1.0, 2.0, np.inf])
-def test_a_hand_keeps_the_spread_and_leaves_out_the_tails(reach):
-    hand = strokes.Hand(np.random.RandomState(0), reach)
+@pytest.mark.parametrize('max_sd', [1.0, 2.0, np.inf])
+def test_truncated_samples_have_the_standard_deviation_asked_for(max_sd):
+    hand = strokes.TruncatedNormal(np.random.RandomState(0), max_sd)
     z = hand.normal(5.0, 0.1, (100, 2000))
     assert z.mean() == pytest.approx(5, abs=0.001) and z.std() == pytest.approx(0.1, abs=0.001)
-    # Of the cut distribution the limits are `reach` uncut standard deviations away.
+    # The limits are max_sd standard deviations of the distribution before it is truncated.
     cut = np.clip(np.random.RandomState(1).normal(size=10 ** 6), -9, 9)
-    cut = cut[abs(cut) <= reach]
-    assert abs(z - 5).max() <= 0.1 * reach / cut.std() * 1.01
-    assert hand.gamma(3, 1 / 3, 10000).max() <= reach
+    cut = cut[abs(cut) <= max_sd]
+    assert abs(z - 5).max() <= 0.1 * max_sd / cut.std() * 1.01
+    assert hand.gamma(3, 1 / 3, 10000).max() <= max_sd
     assert hand.uniform(2, 3) > 2  # a RandomState's other distributions are its own
 
 
-def test_without_an_end_to_its_reach_a_hand_is_a_randomstate():
-    hand, plain = strokes.Hand(np.random.RandomState(0), np.inf), np.random.RandomState(0)
+def test_what_is_not_truncated_is_a_randomstate():
+    hand = strokes.TruncatedNormal(np.random.RandomState(0), np.inf)
+    plain = np.random.RandomState(0)
     assert (hand.normal(1, 2, 1000) == plain.normal(1, 2, 1000)).all()
     assert (hand.gamma(3, 1 / 3, 1000) == plain.gamma(3, 1 / 3, 1000)).all()
 
@@ -277,13 +278,13 @@ def test_without_an_end_to_its_reach_a_hand_is_a_randomstate():
 
 def test_natural_spline_is_the_smoothest_curve_through_its_points():
     knots, values = np.array([0, 1, 2.5, 3, 5]), np.array([0, 2, -1, 0.5, 1])
-    np.testing.assert_allclose(strokes.natural_spline(knots, knots) @ values, values, atol=1e-12)
-    np.testing.assert_allclose(strokes.natural_spline(knots, np.linspace(0, 5, 31)) @ knots,
+    np.testing.assert_allclose(splines.natural_spline(knots, knots) @ values, values, atol=1e-12)
+    np.testing.assert_allclose(splines.natural_spline(knots, np.linspace(0, 5, 31)) @ knots,
                                np.linspace(0, 5, 31), atol=1e-12)       # a line stays a line
 
     # No other curve through the points bends less: its second derivative, squared and summed.
     at = np.linspace(0, 5, 1001)
-    curve = strokes.natural_spline(knots, at) @ values
+    curve = splines.natural_spline(knots, at) @ values
 
     def bending(y):
         return (np.diff(y, 2) ** 2).sum()
@@ -294,7 +295,7 @@ def test_natural_spline_is_the_smoothest_curve_through_its_points():
 
 def test_corners_are_sharp_and_other_points_smooth():
     def sharpest_turn(example):
-        way = strokes.compile_way(Way('bend', 1, example))
+        way = splines.compile_way(Way('bend', 1, example))
         step = way.step @ way.examples[0]
         angle = np.unwrap(np.arctan2(step[:, 1], step[:, 0]))
         return abs(np.diff(angle)).max()
@@ -304,7 +305,7 @@ def test_corners_are_sharp_and_other_points_smooth():
 
 
 def test_ink_of_a_path_is_its_length():
-    way = strokes.compile_way(Way('L and bar', 1, '0,0 0,100 | 60,100 / 0,50 40,50'))
+    way = splines.compile_way(Way('L and bar', 1, '0,0 0,100 | 60,100 / 0,50 40,50'))
     length = np.hypot(*(way.step @ way.examples[0]).T).sum()
     assert length == pytest.approx(1 + 0.6 + 0.4)       # nothing where the pen is lifted
 
@@ -316,9 +317,9 @@ def drawn_line(radius, slope):
     x = np.linspace(-10, 38, 400)
     path = np.stack([x, 14 + slope * (x - 14)], axis=1)[None]
     inside = (path > 0).all(axis=2) & (path < 28).all(axis=2)
-    ink = np.where(inside, 48 / 399 * np.hypot(1, slope), 0)
-    pen = strokes.Pen(np.float32([radius]), np.float32([1]), np.zeros((1, 28, 28), np.float32))
-    return strokes.draw(path, ink, pen)[0]
+    amount = np.where(inside, 48 / 399 * np.hypot(1, slope), 0)
+    pen = ink.Pen(np.float32([radius]), np.float32([1]), np.zeros((1, 28, 28), np.float32))
+    return ink.draw(path, amount, pen)[0]
 
 
 @pytest.mark.parametrize('slope', [0, 0.5, -1])
@@ -335,29 +336,29 @@ def test_a_rougher_edge_lies_further_out():
     path = np.stack([x, np.full(100, 14.0)], axis=1)[None]
     edge = np.zeros((1, 28, 28), np.float32)
     edge[:, :, 14:] = 0.25
-    pen = strokes.Pen(np.float32([1.5]), np.float32([1]), edge)
-    image = strokes.draw(path, np.full((1, 100), 0.2), pen)[0]
+    pen = ink.Pen(np.float32([1.5]), np.float32([1]), edge)
+    image = ink.draw(path, np.full((1, 100), 0.2), pen)[0]
     assert image[:, 18].sum() - image[:, 10].sum() == pytest.approx(2 * 0.25, abs=0.05)
 
 
 def test_a_broad_pen_leaves_loops_open(monkeypatch):
     """0s drawn with the broadest pen there is: with no limit, many would be blots."""
-    monkeypatch.setattr(strokes, 'PEN_WIDTH', (9.0, 0.0))
-    oval = next(way for way in strokes.SKELETONS[0] if way.name == 'oval')
+    monkeypatch.setattr(ink, 'PEN_WIDTH', (9.0, 0.0))
+    oval = next(way for way in skeletons.SKELETONS[0] if way.name == 'oval')
 
     def blots(style):
         images = strokes.draw_way(np.random.RandomState(0), style, oval, 100)
         return (images[:, 13:15, 13:15] > 127).all(axis=(1, 2)).sum()
 
     assert blots(strokes.STYLES[0]) <= 3
-    assert blots(strokes.STYLES[0]._replace(thickest=np.inf)) > 10
+    assert blots(strokes.STYLES[0]._replace(max_radius=np.inf)) > 10
 
 
 def test_ink_adds_up_exactly_in_any_order():
     """What makes the bytes the same on every machine: no BLAS can round differently."""
     rng = np.random.RandomState(0)
     path = rng.uniform(4, 24, (300, 100, 2))
-    ink = rng.uniform(0, 1, (300, 100))
-    pen = strokes.choose_pen(rng, 300, strokes.STYLES[0])
-    backwards = strokes.draw(path[:, ::-1], ink[:, ::-1], pen)
-    assert (strokes.draw(path, ink, pen) == backwards).all()
+    amount = rng.uniform(0, 1, (300, 100))
+    pen = ink.choose_pen(rng, 300)
+    backwards = ink.draw(path[:, ::-1], amount[:, ::-1], pen)
+    assert (ink.draw(path, amount, pen) == backwards).all()

@@ -1,19 +1,21 @@
-"""Images that hold no digit, for a network to learn doubt from.
+"""Images that are not digits, for outlier exposure.
 
-A network that has seen nothing but digits is sure of a digit whatever it is shown. Trained also on
-images that are none, with all ten digits equally likely as their answer, it doubts what it does not
-know: Hendrycks, Mazeika and Dietterich, "Deep anomaly detection with outlier exposure", 2019.
+A network trained on digits alone is sure of a digit whatever it is shown. Trained also on images
+that are not digits, with all ten digits equally likely as their label, it is unsure of what it has
+not learned (Hendrycks et al., "Deep anomaly detection with outlier exposure", 2019).
 """
 import math
 
 import numpy as np
 
-from digits import strokes
+from digits.datasets import strokes
+from digits.datasets.dataset import DataSet
+from digits.datasets.skeletons import Way
 
-LABEL = 10  # of what is no digit: tf.one_hot(10, 10) is ten zeros
-# Of scribbles and letters, which nobody need be able to read; no digit's.
-STYLE = strokes.Style(width=1.15, slant=0.08, pen=1.15, reach=math.inf, specks=0)
-# As digits/strokes.py writes digits; no B, C, D, O, S, U, Z, which are written like some digit.
+NO_DIGIT = 10  # the label of these images: tf.one_hot(10, 10) is ten zeros
+# Of scribbles and letters, which need not be legible; none of a digit's.
+STYLE = strokes.Style(width=1.15, slant=0.08, pen=1.15, max_sd=math.inf, specks=0)
+# In the notation of digits/datasets/strokes.py; no B, C, D, O, S, U, Z, written like some digit.
 LETTERS = {
     'A': '4,100 32,0 | 60,100 / 14,62 50,62', 'E': '50,2 6,2 | 6,98 | 52,98 / 6,50 44,50',
     'F': '52,2 6,2 | 6,100 / 6,48 44,48', 'H': '6,0 6,100 / 54,0 54,100 / 6,50 54,50',
@@ -23,18 +25,17 @@ LETTERS = {
 }
 
 
-def add(train, count):
-    """Let a DataSet's batches also have `count` images of no digit, made from it, labelled LABEL.
-    """
-    train.add(make(train.pixels, train.labels, count), LABEL)
+def add(train: DataSet, count: int) -> None:
+    """Add `count` images of no digit, made from those of `train`, to its batches as NO_DIGIT."""
+    train.add(make(np.asarray(train.pixels), train.labels, count), NO_DIGIT)
 
 
-def make(images, labels, count, seed=0):
-    """`count` images uint8 [count, 28, 28] of no digit, made from digits and from pen strokes.
+def make(images: np.ndarray, labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
+    """Make `count` images uint8 [count, 28, 28] of no digit, from digits and from pen strokes.
 
     images: uint8 [n, 784] or [n, 28, 28] of digits, white ink on black; labels: [n], 0 to 9.
-    In equal parts: digits turned or mirrored, where that leaves no digit; the halves of two;
-    two on each other; two side by side; scribbles; letters. The same seed gives the same images.
+    In equal parts: digits turned by 90 degrees or mirrored, where that is not a digit; halves of
+    two; two crossed; two side by side; scribbles; letters. The same seed gives the same images.
     """
     random = np.random.RandomState(seed)
     images = np.reshape(images, [-1, 28, 28])
@@ -59,7 +60,7 @@ def make(images, labels, count, seed=0):
 
 
 def _scribbles(random, count):
-    """Images uint8 [count, 28, 28] of two or three strokes through random points, round or bent."""
+    """Draw two or three strokes through random points, round or bent: uint8 [count, 28, 28]."""
     images = []
     for start in range(0, count, 8):
         lines = []
@@ -67,14 +68,14 @@ def _scribbles(random, count):
             points = random.permutation(101)[:3], random.permutation(101)[:3]
             first, second, third = (f'{x},{y}' for x, y in zip(*points))
             lines.append(f'{first} {second} {random.choice(["", "| "])}{third}')
-        way = strokes.Way('scribble', 1, ' / '.join(lines))
+        way = Way('scribble', 1, ' / '.join(lines))
         images.append(strokes.draw_way(random, STYLE, way, min(8, count - start)))
     return np.concatenate(images or [np.empty([0, 28, 28], np.uint8)])
 
 
 def _letters(random, count):
-    """Images uint8 [count, 28, 28] of LETTERS, each as often as the others (to within one)."""
-    images = [strokes.draw_way(random, STYLE, strokes.Way(letter, 1, points),
+    """Draw LETTERS, each as often as the others (to within one): uint8 [count, 28, 28]."""
+    images = [strokes.draw_way(random, STYLE, Way(letter, 1, points),
                                len(range(place, count, len(LETTERS))))
               for place, (letter, points) in enumerate(LETTERS.items()) if place < count]
     return np.concatenate(images or [np.empty([0, 28, 28], np.uint8)])

@@ -1,0 +1,1 @@
+"""Data sets: MNIST and others in IDX files, and the embedded one, drawn from pen strokes."""
