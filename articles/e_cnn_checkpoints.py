@@ -14,7 +14,7 @@ from digits.tensorflow_v1 import tf
 
 def variables(name, shape, stddev=0.1):
     W = tf.Variable(tf.truncated_normal(shape, stddev=stddev), name=name + '/W')
-    tf.summary.histogram(name + '/W', W)
+    tf.summary.histogram(name + '/weights', W)
     return W, tf.Variable(tf.constant(0.1, shape=shape[-1:]), name=name + '/b')
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from digits import checkpoints, doubt, paths, records
 from digits.errors import UserError
 
+MOVED = {'mnist_cnn_3x3': 'articles.c_cnn_3x3'}  # its old runs are still read
 # That make checkpoints, best first.
 SCRIPTS = ('mnist_cnn', 'mnist_distributed', 'mnist_cnn_3x3', 'mnist_softmax',
            'mnist_numpy_sigmoid')
@@ -87,7 +88,7 @@ def restore(folder: Path) -> Classifier:
     if script not in SCRIPTS:
         raise UserError(f'{folder}: its run.json names {script!r}, which is none of our scripts')
     fitted = _doubt(folder, record)
-    lesson = importlib.import_module(script)
+    lesson = importlib.import_module(MOVED.get(script, script))
     if script == 'mnist_numpy_sigmoid':
         return Classifier(script, _restore_numpy(folder, lesson), fitted)
     from digits.tensorflow_v1 import open_session, tf  # weights.npz is read without it

@@ -175,13 +175,13 @@ def test_a_drawing_is_a_whole_file_or_none(tmp_path):
 
 
 @pytest.mark.parametrize(('name', 'maps'), [('mnist_softmax.py', False),
-                                            ('mnist_cnn_3x3.py', True)])
+                                            ('mnist_cnn.py', True)])
 def test_a_run_is_drawn_into_its_folder(script, tmp_path, name, maps):
     result = script(name, '--steps', '50', '--validation-size', '500', '--plots', '--run-dir',
                     tmp_path)
     assert result.returncode == 0, result.stderr
     drawn = {path.name: pixels(path) for path in tmp_path.glob('*.png')
-             if path.name != 'digits.png'}  # which test_articles.py looks at
+             if path.name != 'digits.png'}  # which test_numpy_article.py looks at
     assert set(drawn) == {'curves.png', 'missed.png', 'weights.png', *['maps.png'][:maps]}
     for colour in (BLUE, ORANGE):  # both lines
         assert len(where(drawn['curves.png'], colour)[0]) > 200

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import mnist_cnn
-import mnist_cnn_3x3
 import mnist_numpy_sigmoid
 import mnist_softmax
+from articles import c_cnn_3x3
 from digits import checkpoints, paths, records
 from digits.errors import UserError
 from digits.tensorflow_v1 import tf
@@ -25,13 +25,11 @@ SIGKILL = getattr(signal, 'SIGKILL', None)  # not on Windows
 SHORT = {  # enough steps to meet an epoch's end (1,000 training images), and to be quick
     'mnist_softmax.py': ['--steps', '60', '--batch-size', '50'],
     'mnist_cnn.py': ['--steps', '30', '--batch-size', '40', '--validation-size', '500'],
-    'mnist_cnn_3x3.py': ['--steps', '30', '--batch-size', '40'],
     'mnist_numpy_sigmoid.py': ['--epochs', '12'],
 }
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) if name == 'mnist_cnn_3x3.py'
-                        else name for name in SHORT])  # its plumbing is mnist_cnn.py's
+@pytest.fixture(params=SHORT)
 def name(request):
     return request.param
 
@@ -67,8 +65,7 @@ def test_output_record_and_repetition(script, name, tmp_path):
     assert record['test_accuracy'] == float(accuracy.group(1))
     assert record['dataset'] == 'small'
     assert record['steps'] == record['of_steps'] == int(SHORT[name][1])
-    assert record['parameters'] == {'mnist_cnn.py': 3274634, 'mnist_cnn_3x3.py': 50090}.get(
-        name, 7850)
+    assert record['parameters'] == (3274634 if name == 'mnist_cnn.py' else 7850)
     assert record['versions']['python'] == '.'.join(map(str, sys.version_info[:3]))
     assert record['versions']['numpy'] == np.__version__
     with_tensorflow = name != 'mnist_numpy_sigmoid.py'
@@ -104,7 +101,6 @@ def wait_for_checkpoint(folder, process):
 LONG = {  # long enough to be hit in the middle
     'mnist_softmax.py': ['--steps', '3000', '--batch-size', '70', '--loss-every', '1'],
     'mnist_cnn.py': ['--steps', '50', '--batch-size', '70', '--validation-size', '500'],
-    'mnist_cnn_3x3.py': ['--deep', '--steps', '150', '--batch-size', '70'],
     'mnist_numpy_sigmoid.py': ['--epochs', '200'],
 }
 
@@ -127,7 +123,6 @@ def uninterrupted(small_dir, tmp_path_factory):
 @pytest.mark.parametrize(('name', 'blow'), [
     ('mnist_softmax.py', signal.SIGINT), ('mnist_softmax.py', signal.SIGTERM),
     ('mnist_softmax.py', SIGKILL), ('mnist_cnn.py', signal.SIGTERM),
-    pytest.param('mnist_cnn_3x3.py', SIGKILL, marks=pytest.mark.slow),
     ('mnist_numpy_sigmoid.py', signal.SIGINT),
     ('mnist_numpy_sigmoid.py', SIGKILL),
 ])
@@ -263,7 +258,7 @@ def test_a_wrong_flag_is_a_usage_error(capsys, flags, words):
     assert words in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('lesson', [mnist_softmax, mnist_cnn, mnist_cnn_3x3, mnist_numpy_sigmoid])
+@pytest.mark.parametrize('lesson', [mnist_softmax, mnist_cnn, mnist_numpy_sigmoid])
 @pytest.mark.parametrize(('flag', 'left_out'), [('--epochs', 'steps'), ('--steps', 'epochs')])
 def test_epochs_and_steps_each_replace_the_other_s_default(lesson, flag, left_out, parsed):
     args = parsed(lesson, [flag, '3'])
@@ -363,8 +358,8 @@ def test_numpy_gradients_are_those_of_finite_differences():
 
 
 @pytest.mark.parametrize(('lesson', 'flags', 'parameters'), [
-    (mnist_softmax, {}, 7850), (mnist_cnn, {}, 3274634), (mnist_cnn_3x3, {}, 50090),
-    (mnist_cnn_3x3, {'deep': True}, 1379333)])
+    (mnist_softmax, {}, 7850), (mnist_cnn, {}, 3274634), (c_cnn_3x3, {}, 50090),
+    (c_cnn_3x3, {'deep': True}, 1379333)])
 def test_inference_gives_ten_logits_and_has_its_parameters(lesson, flags, parameters):
     with tf.Graph().as_default():
         logits = lesson.inference(tf.placeholder(tf.float32, [None, 784]), **flags)

@@ -1,0 +1,1 @@
+"""A training run: flags, record, checkpoints, progress, evaluation, TensorBoard."""
