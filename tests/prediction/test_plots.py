@@ -182,7 +182,7 @@ def test_a_run_is_drawn_into_its_folder(script, tmp_path, name, maps):
                     tmp_path)
     assert result.returncode == 0, result.stderr
     drawn = {path.name: pixels(path) for path in tmp_path.glob('*.png')
-             if path.name != 'digits.png'}  # which test_articles.py looks at
+             if path.name != 'digits.png'}  # which test_numpy_article.py looks at
     assert set(drawn) == {'curves.png', 'missed.png', 'weights.png', *['maps.png'][:maps]}
     for colour in (BLUE, ORANGE):  # both lines
         assert len(where(drawn['curves.png'], colour)[0]) > 200

@@ -13,7 +13,7 @@ from PIL import Image
 
 import compare
 from digits import paths
-from digits.training import comparison, folders
+from digits.training import articles, comparison, folders
 
 SECONDS = {'import': 1.0, 'data': 0.5, 'training': 1.0}
 RECORD = {  # as an earlier version wrote it
@@ -152,7 +152,7 @@ def test_an_article_s_row(script, mnist_dir, tmp_path):
     assert row.startswith('| A-softmax | `python mnist_softmax.py` | 0.9163 | '
                           f'{np.mean(accuracies):.4f} ({min(accuracies):.4f} to '
                           f'{max(accuracies):.4f}, n = 5) | 1,000 | ')
-    assert first.stdout.count('not run yet') == len(compare.ARTICLES) - 1
+    assert first.stdout.count('not run yet') == len(articles.ROWS) - 1
     again = script(*call)
     assert again.stdout == first.stdout
     assert len(comparison.read_runs(tmp_path)) == 5

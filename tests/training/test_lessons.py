@@ -16,6 +16,7 @@ from helpers import assert_same_weights, change_record, start, wait_for_checkpoi
 import mnist_cnn
 import mnist_numpy_sigmoid
 import mnist_softmax
+from articles import c_cnn_3x3
 from digits import paths
 from digits.errors import UserError
 from digits.tensorflow_v1 import tf
@@ -327,10 +328,12 @@ def test_numpy_gradients_are_those_of_finite_differences():
         assert db[column] / 10 == pytest.approx(slope, rel=1e-4)
 
 
-@pytest.mark.parametrize(('lesson', 'parameters'), [(mnist_softmax, 7850), (mnist_cnn, 3274634)])
-def test_inference_gives_ten_logits_and_has_its_parameters(lesson, parameters):
+@pytest.mark.parametrize(('lesson', 'flags', 'parameters'), [
+    (mnist_softmax, {}, 7850), (mnist_cnn, {}, 3274634), (c_cnn_3x3, {}, 50090),
+    (c_cnn_3x3, {'deep': True}, 1379333)])
+def test_inference_gives_ten_logits_and_has_its_parameters(lesson, flags, parameters):
     with tf.Graph().as_default():
-        logits = lesson.inference(tf.placeholder(tf.float32, [None, 784]))
+        logits = lesson.inference(tf.placeholder(tf.float32, [None, 784]), **flags)
         assert logits.shape.as_list() == [None, 10]
         assert sum(int(np.prod(variable.shape.as_list()))
                    for variable in tf.trainable_variables()) == parameters

@@ -1,0 +1,238 @@
+"""The articles' experiments as rows of a table: run what is missing, print ours beside theirs.
+
+A row is a lesson or a script in articles/. Lessons keep run folders. The scripts keep nothing that
+a program reads, so what they print is kept here:
+
+    runs/articles/ROW/seedN.json   result: script, seed, SHA-256 of its text, figures, seconds ...
+    runs/articles/ROW/seedN.txt    what it printed
+    runs/articles/ROW/seedN/       what it wrote: events, checkpoints
+"""
+import argparse
+import contextlib
+import hashlib
+import json
+import platform
+import re
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Callable, Iterable, List, NamedTuple, Optional
+
+import numpy as np
+
+from digits import files, input_data, paths, processor
+from digits.errors import UserError
+from digits.training import comparison
+
+FIGURES = {  # what is read from a script's output; the last line that matches counts
+    'test_accuracy': r'^test accuracy: (\d\.\d{4})$',
+    'training_accuracy': r'^training accuracy: (\d\.\d{4})$',
+    'epochs_above': r'^epochs above \d\.\d+: (\d+) of \d+$',
+}
+
+
+class Row(NamedTuple):
+    """One experiment of an article."""
+
+    name: str
+    command: str  # script and flags, from the project's folder
+    figure: str  # what the article printed
+    measure: str  # which of our figures stands beside it
+    seeds: int  # how many seeds to run, from 0
+    steps: Optional[int] = None  # of a script in articles/; a lesson's stand in its run.json
+    writes: bool = False  # whether it has --log-dir
+
+    @property
+    def script(self) -> str:
+        """The script's path in the project's folder."""
+        return shlex.split(self.command)[0]
+
+    @property
+    def flags(self) -> List[str]:
+        """The flags that make the recipe."""
+        return shlex.split(self.command)[1:]
+
+    @property
+    def is_lesson(self) -> bool:
+        """Whether its results are run folders."""
+        return not self.script.startswith('articles/')
+
+
+ROWS = (
+    Row('A-softmax', 'mnist_softmax.py', '0.9163', 'test_accuracy', 5),
+    Row('A-cnn', 'articles/a_cnn.py', '0.992', 'test_accuracy', 2, 20000, writes=True),
+    Row('B-numpy', 'mnist_numpy_sigmoid.py', '0.8147', 'training_accuracy', 5),
+    Row('B-twin', 'articles/b_softmax_raw_pixels.py', '0.9092', 'training_accuracy', 5, 1000),
+    Row('C', 'articles/c_cnn_3x3.py', '0.9885', 'test_accuracy', 5, 8250),
+    Row('C-deep', 'articles/c_cnn_3x3.py --deep', '0.993', 'test_accuracy', 2, 8250),
+    Row('D', 'articles/d_softmax_tensorboard.py', '0.9118', 'test_accuracy', 5, 12870, writes=True),
+    Row('E1', 'articles/e_cnn_checkpoints.py', '-', 'test_accuracy', 2, 10000, writes=True),
+)
+
+
+def text_sha256(script: str, project: Path = paths.PROJECT_ROOT) -> str:
+    """The SHA-256 of a script's text, in hexadecimal; the same whatever ends its lines."""
+    return hashlib.sha256((project / script).read_bytes().replace(b'\r\n', b'\n')).hexdigest()
+
+
+def run_missing(root: Path, rows: Iterable[Row], data_dir: str,
+                train: Callable[[Row, int], None], project: Path = paths.PROJECT_ROOT) -> None:
+    """Run every seed of these rows that has no result of the script's present text.
+
+    root: the folder of the runs. train: runs a lesson, given its row and a seed.
+    Raises UserError if a script fails, or after Ctrl-C; what was finished before is kept.
+    """
+    missing = [(row, seed) for row in rows
+               for seed in sorted(set(range(row.seeds)) - set(results(root, row, project)))]
+    if missing:
+        require_mnist(data_dir)
+    for row, seed in missing:
+        if row.is_lesson:
+            train(row, seed)
+        else:
+            run_script(root, row, seed, data_dir, project)
+
+
+def require_mnist(data_dir: str) -> None:
+    """Download MNIST if it is not there; UserError if it cannot be had or data_dir has another."""
+    name = input_data.load(argparse.Namespace(
+        data_dir=data_dir, dataset='mnist', validation_size=5000, seed=0, quiet=False)).name
+    if name != 'MNIST':
+        raise UserError(f'{data_dir} holds {name}, and the articles are about MNIST; name the '
+                        'folder of its files with --data-dir')
+
+
+def results(root: Path, row: Row, project: Path = paths.PROJECT_ROOT) -> dict:
+    """{seed: result} of the row's finished runs by the script's present text.
+
+    A result has at least the row's measure, 'steps' and 'seconds' (of the whole process).
+    """
+    sha256 = text_sha256(row.script, project)
+    if row.is_lesson:
+        return {record.seed: {row.measure: getattr(record, row.measure), 'steps': record.steps,
+                              'seconds': record.seconds['whole']}
+                for _, record in comparison.read_runs(root)
+                if _is_of(record, row, sha256) and getattr(record, row.measure) is not None}
+    found = {}
+    for path in sorted((root / 'articles' / row.name).glob('seed*.json')):
+        result = _read(path, row)
+        if result and (result['sha256'], result['flags']) == (sha256, row.flags):
+            found[result['seed']] = result
+    return found
+
+
+def _is_of(record, row, sha256):
+    """Whether a run.json is a finished run of this lesson, recipe and text, on MNIST."""
+    return (record.script == Path(row.script).stem and record.recipe == ' '.join(row.flags)
+            and record.dataset == 'MNIST' and record.status == 'finished'
+            and record.lesson_sha256 == sha256)
+
+
+def _read(path, row):
+    """A result that `run_script` has written; None, and a line on stderr, if it is damaged."""
+    try:
+        result = json.loads(path.read_text(encoding='utf-8'))
+        for name, kind in (('sha256', str), ('flags', list), ('seed', int), ('steps', int),
+                           ('seconds', float), (row.measure, float)):
+            if not isinstance(result[name], kind):
+                raise ValueError(f'{name} is {result[name]!r}')
+        return result
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        print(f'skipped: {path} is damaged ({error})', file=sys.stderr)
+        return None
+
+
+def run_script(root: Path, row: Row, seed: int, data_dir: str,
+               project: Path = paths.PROJECT_ROOT) -> dict:
+    """Run a script of articles/ with one seed, keep what it prints, and return the result.
+
+    Its output also goes to stderr as it comes. Raises UserError (status 1, or 130 after Ctrl-C) if
+    it fails; its own stderr is kept then, in seedN.stderr.
+    """
+    kept = root / 'articles' / row.name / f'seed{seed}'
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(str(kept), ignore_errors=True)  # of an older text, or of a run that was stopped
+    command = [row.script, *row.flags, '--seed', str(seed)]
+    options = ['--data-dir', data_dir, *(['--log-dir', str(kept)] if row.writes else [])]
+    print('$ python', *command, file=sys.stderr)
+    sha256, started = text_sha256(row.script, project), time.perf_counter()
+    messages = kept.with_suffix('.stderr')
+    try:
+        status = _run([sys.executable, '-u', str(project / row.script), *command[1:], *options],
+                      kept.with_suffix('.txt'), messages)
+    except KeyboardInterrupt:
+        raise UserError(f'interrupted; finished runs are kept in {root}, and the same command goes '
+                        'on', 130) from None
+    seconds = time.perf_counter() - started
+    output = kept.with_suffix('.txt').read_text(encoding='utf-8')
+    figures = {name: re.findall(pattern, output, re.MULTILINE)[-1:]
+               for name, pattern in FIGURES.items()}
+    if status or not figures[row.measure]:
+        last = messages.read_text(encoding='utf-8', errors='replace').strip().split('\n')[-1]
+        what = f'ended with status {status}' if status else 'printed no ' + row.measure.replace(
+            '_', ' ')
+        raise UserError(f'{" ".join(command)} {what}; see {messages}' + (last and f' ({last})'), 1)
+    messages.unlink()
+    from digits.tensorflow_v1 import tf  # seconds, and only its version is wanted
+    result = {
+        'script': row.script, 'flags': row.flags, 'seed': seed, 'sha256': sha256,
+        **{name: json.loads(found[0]) for name, found in figures.items() if found},
+        'steps': row.steps, 'seconds': round(seconds, 3),
+        'versions': {'tensorflow': tf.__version__, 'numpy': np.__version__,
+                     'python': platform.python_version()},
+        'processor': processor.name()}
+    files.write_whole(kept.with_suffix('.json'), (json.dumps(result, indent=2) + '\n').encode())
+    return result
+
+
+def _run(command, output, messages):
+    """Run a command, its stdout into a file and onto stderr, its stderr into another; its status.
+    """
+    with open(str(output), 'w', encoding='utf-8') as out, open(str(messages), 'wb') as err:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=err, universal_newlines=True, encoding='utf-8')
+        with process:
+            try:
+                for line in process.stdout:
+                    out.write(line)
+                    print(line, end='', file=sys.stderr, flush=True)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    process.kill()
+                raise
+    return process.returncode
+
+
+def table(root: Path, project: Path = paths.PROJECT_ROOT) -> List[str]:
+    """All rows in Markdown: the article's figure, our mean and range over seeds, steps, seconds."""
+    lines = ['| article | command | its figure | ours | steps | seconds |',
+             '|---|---|---|---|---|---|']
+    for row in ROWS:
+        done = list(results(root, row, project).values())
+        cells = _cells(row, done) if done else ['not run yet', '-', '-']
+        lines.append(f'| {row.name} | `python {row.command}` | {row.figure} | '
+                     f'{" | ".join(cells)} |')
+    return lines
+
+
+def _cells(row, done):
+    """What stands under 'ours', 'steps' and 'seconds'."""
+    accuracies = [result[row.measure] for result in done]
+    ours = (f'{statistics.mean(accuracies):.4f} ({min(accuracies):.4f} to {max(accuracies):.4f}, '
+            f'n = {len(done)})')
+    if row.measure == 'training_accuracy':
+        ours += ' on the training images'
+    above = [result['epochs_above'] for result in done if 'epochs_above' in result]
+    if above:
+        ours += (f'; above {row.figure} in {_range(above)} of {row.steps:,} epochs, with '
+                 f'{sum(map(bool, above))} of {len(above)} seeds at all')
+    seconds = statistics.median(result['seconds'] for result in done)
+    return [ours, _range([result['steps'] for result in done]), f'{seconds:.1f}']
+
+
+def _range(numbers):
+    return ' to '.join(f'{number:,}' for number in sorted({min(numbers), max(numbers)}))
