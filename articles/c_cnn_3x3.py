@@ -42,6 +42,8 @@ def main():
     parser.add_argument('--epochs', type=int, default=15, help='of minibatches of 100 (15)')
     parser.add_argument('--seed', type=int, default=777)
     args = parser.parse_args()
+    if args.epochs < 1:
+        parser.error('--epochs %d: one at least' % args.epochs)
     try:
         mnist = input_data.read_data_sets(args.data_dir, seed=args.seed)
     except ValueError as error:  # a sentence: which file is missing or damaged

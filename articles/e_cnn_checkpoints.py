@@ -22,7 +22,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--data-dir', default=os.environ.get('MNIST_DATA_DIR') or ROOT + '/data')
     parser.add_argument('--log-dir', default=ROOT + '/runs/articles/e_cnn_checkpoints')
-    parser.add_argument('--steps', type=int, default=10000, help='minibatches of 50 (10000)')
+    parser.add_argument('--steps', type=int, default=10000, help='of 50, one at least (10000)')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--predict', type=int, metavar='N', help='restore, and read test image N')
     args = parser.parse_args()
@@ -53,12 +53,12 @@ def main():
         if args.predict is None:
             writer = tf.summary.FileWriter(args.log_dir, sess.graph)
             sess.run(tf.global_variables_initializer())
-            for i in range(1, args.steps + 1):
+            for i in range(1, max(args.steps, 1) + 1):
                 xs, ts = mnist.train.next_batch(50)
                 sess.run(train_step, {x: xs, t: ts, keep_prob: 0.5})
                 if i % 100 == 0:
                     writer.add_summary(sess.run(merged, {x: xs, t: ts}), i)
-                if i % 500 == 0 or i == args.steps:
+                if i % 500 == 0 or i >= args.steps:
                     X, T = mnist.test.images, mnist.test.labels  # at once they need gigabytes
                     loss_val, acc_val = np.mean([sess.run(
                         [loss, accuracy], {x: X[c::4], t: T[c::4]}) for c in range(4)], axis=0)

@@ -14,7 +14,8 @@ from digits.training.record import Record
 def read_runs(root: Path) -> List[Tuple[Path, Record]]:
     """(folder, record) of all runs in root/SCRIPT/RUN; what is none is named on stderr."""
     found = []
-    for folder in sorted(path for path in root.glob('*/*') if path.is_dir()):
+    for folder in sorted(path for path in root.glob('*/*')
+                         if path.is_dir() and path.parent.name != 'articles'):
         try:
             found.append((folder, Record.read(folder)))
         except UserError as error:

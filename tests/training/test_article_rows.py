@@ -107,7 +107,8 @@ def add_lesson_run(runs, seed, sha256, **changes):
         'precision': 'float32', 'test_accuracy': 0.9 + seed / 100, 'training_accuracy': None,
         'validation_accuracy': None, 'images_per_second': None, 'best': None, 'epoch_losses': {},
         'looks': {}, 'processor': '', 'versions': {},
-        'seconds': {'import': 1.0, 'data': 1.0, 'training': 1.0, 'whole': 3.0 + seed}, 'lesson_sha256': sha256,
+        'seconds': {'import': 1.0, 'data': 1.0, 'training': 1.0, 'whole': 3.0 + seed},
+        'lesson_sha256': sha256,
         **changes}))
 
 
