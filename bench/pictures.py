@@ -17,8 +17,9 @@ import turns
 from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from digits import classifier, command_line, doubt, picture, records, scoring  # noqa: E402
+from digits import classifier, command_line, doubt, records, scoring  # noqa: E402
 from digits.errors import UserError  # noqa: E402
+from digits.pictures import picture  # noqa: E402
 
 # The ways: a file (its name, or an open one) -> uint8 [28, 28], white ink on black.
 

@@ -13,9 +13,9 @@ from concurrent.futures.process import BrokenProcessPool
 import numpy as np
 from PIL import Image
 
-from digits import decoding, picture
 from digits.answers import Picture
 from digits.errors import UserError
+from digits.pictures import decoding, picture
 
 BATCH = 64  # pictures that are read, classified and printed at once
 AHEAD = 64  # batches that are read before they are asked for: TensorFlow takes seconds to start
@@ -110,7 +110,7 @@ def read_pictures(names, page=False, data=None) -> list:
         try:
             file = source(name, data)
             if page:
-                from digits import segmentation  # one digit needs none
+                from digits.pictures import page as segmentation  # one digit needs none
                 boxes, images = segmentation.read(file)
             else:
                 boxes, images = None, picture.read(file)[np.newaxis]

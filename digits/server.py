@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from digits import answers, decoding, picture, plots
+from digits import answers, plots
 from digits.errors import UserError
+from digits.pictures import decoding, picture
 
 try:
     from flask import Flask, Response, abort, g, request

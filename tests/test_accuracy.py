@@ -11,8 +11,9 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 import mnist_cnn
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import classifier, doubt, idx, picture, records
+from digits import classifier, doubt, idx, records
 from digits.errors import UserError
+from digits.pictures import picture
 
 pytestmark = [pytest.mark.slow, pytest.mark.mnist]
 

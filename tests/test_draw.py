@@ -111,7 +111,8 @@ def test_pixels_of_the_lessons_are_read_as_they_are(server, small_dir, cnn_run):
 
 
 def test_feature_maps_are_those_of_the_classifier(server, cnn_run):
-    from digits import classifier, picture
+    from digits import classifier
+    from digits.pictures import picture
     answer = read(server, CANVAS, path='/predict?with=maps,image')[2]
     maps = classifier.restore(cnn_run).feature_maps(picture.read(io.BytesIO(CANVAS)))
     assert [each['title'] for each in answer['maps']] == [title for title, _ in maps]

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 import predict
-from digits import answers, classifier, decoding, idx, paths, picture, reading, records, scoring
+from digits import answers, classifier, idx, paths, reading, records, scoring
 from digits.errors import UserError
+from digits.pictures import decoding, picture
 from digits.tensorflow_v1 import tf
 
 PICTURES = sorted(path for path in (paths.PROJECT_ROOT / 'data').iterdir()
@@ -373,7 +374,7 @@ def test_standard_input(script, trained, tmp_path):
 def test_drawing_is_imported_only_to_draw(trained):
     code = ('import sys, predict\n'
             'predict.main(sys.argv[1:])\n'
-            'print(*{"matplotlib", "tensorflow", "digits.segmentation"} & set(sys.modules))\n')
+            'print(*{"matplotlib", "tensorflow", "digits.pictures.page"} & set(sys.modules))\n')
     result = subprocess.run(
         [sys.executable, '-c', code, '--run-dir', str(trained['mnist_numpy_sigmoid']),
          str(PICTURES[0])], stdout=subprocess.PIPE, text=True, check=True,

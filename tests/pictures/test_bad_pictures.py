@@ -19,8 +19,9 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
-from digits import decoding, paths, picture
 from digits.errors import UserError
+from digits.paths import PROJECT_ROOT
+from digits.pictures import decoding, picture
 
 try:
     import pillow_heif
@@ -29,7 +30,7 @@ except ImportError:  # HEIC is left out then
     pass
 Image.init()
 
-FOUR = sorted((paths.PROJECT_ROOT / 'data').glob('4-*'))[0]
+FOUR = sorted((PROJECT_ROOT / 'data').glob('4-*'))[0]
 KIND = 'not a picture of a kind read here; save it as PNG or JPEG (also read: '
 CUT = 'is cut short or damaged ('
 MUCH = 'asks for more than a picture needs ('
@@ -177,8 +178,8 @@ def peak():
 """
 CHILD = PEAK + """
 import json, os, sys, time
-from digits import decoding, picture
 from digits.errors import UserError
+from digits.pictures import decoding, picture
 seconds, user, *paths = sys.argv[1:]
 decoding.MOST_SECONDS = float(seconds)
 if int(user):
@@ -198,7 +199,7 @@ def read_in_a_child(paths, most_seconds=decoding.MOST_SECONDS, user=0, timeout=6
     child = subprocess.run(
         [sys.executable, '-c', CHILD, str(most_seconds), str(user), *map(str, paths)],
         capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL,
-        cwd=str(paths.PROJECT_ROOT))
+        cwd=str(PROJECT_ROOT))
     assert (child.returncode, child.stderr) == (0, '')
     return [json.loads(line) for line in child.stdout.splitlines()]
 
@@ -358,7 +359,7 @@ def predict(run):
     """predict(*words) -> the finished process of predict.py, its output as bytes."""
     def process(*words, **environment):
         return subprocess.run(
-            [sys.executable, str(paths.PROJECT_ROOT / 'predict.py'), '--run-dir', str(run), *words],
+            [sys.executable, str(PROJECT_ROOT / 'predict.py'), '--run-dir', str(run), *words],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=100, check=False,
             env={**os.environ, **environment})
     return process
@@ -449,7 +450,7 @@ except SystemExit as end:
     result = subprocess.run(
         [sys.executable, '-c', code, '--run-dir', str(run), str(tmp_path)], text=True,
         stdin=subprocess.DEVNULL, capture_output=True, timeout=600, check=False,
-        cwd=str(paths.PROJECT_ROOT))
+        cwd=str(PROJECT_ROOT))
     *lines, last = result.stdout.splitlines()
     assert [Path(line.split()[0]).name for line in lines] == [
         name for number, name in enumerate(names) if number % 3]

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from digits import paths, picture
+from digits import paths
 from digits.errors import UserError
+from digits.pictures import picture
 
 SIDE = 240
 # A 4: neither turning nor mirroring it gives the same shape.
@@ -236,7 +237,7 @@ def test_a_kind_that_needs_a_package_names_it(monkeypatch, start, module, senten
 def test_what_reads_a_kind_is_imported_when_it_is_met(tmp_path):
     path = tmp_path / 'four.png'
     path.write_bytes(png())
-    code = ('import sys\nfrom digits import picture\n'
+    code = ('import sys\nfrom digits.pictures import picture\n'
             'print(*(word for word in sys.modules if "Plugin" in word or "heif" in word))\n'
             'picture.read(sys.argv[1])\n'
             'print(*(word for word in sys.modules if "Plugin" in word or "heif" in word))')
@@ -371,7 +372,7 @@ def test_a_folder_and_an_open_file(tmp_path, expected):
 
 def test_pictures_to_try_are_read():
     """The pictures that come with the project: one per digit at least, all with ink in 20 x 20."""
-    paths = sorted(path for path in (pathlib.Path(__file__).parent.parent / 'data').iterdir()
+    paths = sorted(path for path in (pathlib.Path(__file__).parents[2] / 'data').iterdir()
                    if path.name[:2] in {f'{digit}-' for digit in range(10)})
     assert {path.name[0] for path in paths} == set('0123456789')
     for path in paths:

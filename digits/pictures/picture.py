@@ -12,8 +12,8 @@ import os
 import numpy as np
 from PIL import Image
 
-from digits.decoding import opened, upright
 from digits.errors import UserError
+from digits.pictures.decoding import opened, upright
 
 LONGEST = 400  # pixels: a digit a tenth of a photo wide still has 2 for each of MNIST's 20
 # Sentences that draw.py's page says in its own words.

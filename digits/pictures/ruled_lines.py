@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits import picture
+from digits.pictures import picture
 
 MOST = 1000  # lines each way: what has more is noise
 

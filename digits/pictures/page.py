@@ -9,8 +9,8 @@ Trans. PAMI 18(7), 1996.
 """
 import numpy as np
 
-from digits import picture, rulings
 from digits.errors import UserError
+from digits.pictures import picture, ruled_lines
 
 LONGEST = 2000  # pixels: a digit of a hundredth of a page still has MNIST's 20
 MOST = 500  # digits
@@ -36,14 +36,14 @@ def find(image):
     image = picture.upright(image)
     ink, mask = picture.ink_of(image, LONGEST)
     if mask.any():  # printed lines may be fainter than the faintest ink that counts
-        printed = rulings.find(ink > 0.6 * ink[mask].min())
+        printed = ruled_lines.find(ink > 0.6 * ink[mask].min())
         ink, mask = np.where(printed, 0, ink), mask & ~printed
     labels = _without_dust(picture._components(mask))
     if not labels.any():
         raise UserError('no ink found; give a picture of digits, darker or lighter than the paper')
     if labels.max() <= 2 * MOST:  # else too many anyhow, and time grows as their square
         labels = _without_marks(_apart(_together(labels)))
-    boxes, _ = rulings.boxes_of(labels)
+    boxes, _ = ruled_lines.boxes_of(labels)
     if len(boxes) > MOST:
         raise UserError(f'more than {MOST} digits found; cut the picture into smaller ones')
     order = np.concatenate(_lines(boxes))
@@ -76,9 +76,9 @@ def _kept(labels, keep):
 
 def _without_dust(labels):
     """`labels` without parts that are small next to a digit."""
-    boxes, counts = rulings.boxes_of(labels)
+    boxes, counts = ruled_lines.boxes_of(labels)
     sides = (boxes[:, 2:] - boxes[:, :2]).max(1, initial=0)
-    return _kept(labels, sides >= 0.12 * rulings.height_of(boxes, counts))
+    return _kept(labels, sides >= 0.12 * ruled_lines.height_of(boxes, counts))
 
 
 def _overlap(boxes, axis):
@@ -90,14 +90,14 @@ def _overlap(boxes, axis):
 def _together(labels):
     """`labels` with strokes of one digit that do not touch as one part."""
     while True:
-        boxes, counts = rulings.boxes_of(labels)
+        boxes, counts = ruled_lines.boxes_of(labels)
         size = boxes[:, 2:] - boxes[:, :2]
         across, down = _overlap(boxes, 0), _overlap(boxes, 1)
         narrower, lower = (np.minimum(side[:, None], side) for side in size.T)
         # Of both together: less than their sum by what they share, more by the gap.
         width, height = (size[:, None, axis] + size[:, axis] - shared
                          for axis, shared in enumerate((across, down)))
-        tall = 1.2 * rulings.height_of(boxes, counts)
+        tall = 1.2 * ruled_lines.height_of(boxes, counts)
         # Two strokes of full height are two digits, and what is too tall are two lines.
         stroke = (lower < 0.65 * height) & (height <= tall)
         above = (across >= 0.5 * narrower) & (down >= -0.1 * height)
@@ -160,7 +160,7 @@ def _apart(labels):
     What is wider than a digit is cut along the path from top to bottom that crosses least ink,
     if that is one stroke and leaves two parts as large as digits.
     """
-    boxes, _ = rulings.boxes_of(labels)
+    boxes, _ = ruled_lines.boxes_of(labels)
     count = len(boxes)
     waiting = list(zip(range(1, count + 1), boxes, _line_heights(boxes)))
     while waiting:
@@ -171,7 +171,7 @@ def _apart(labels):
         mask = area == label
         crossed, beyond = _seam(mask)
         halves = np.where(mask, 1 + beyond, 0)
-        parts, _ = rulings.boxes_of(halves)
+        parts, _ = ruled_lines.boxes_of(halves)
         large = parts[:, 2:] - parts[:, :2] >= (0.15 * height, 0.7 * height)
         if crossed <= 1.7 * _pen(mask) and large.all():
             count += 1
@@ -214,13 +214,13 @@ def _seam(mask):
 
 def _without_marks(labels):
     """`labels` without what is too small beside its neighbours for a digit, and slashes."""
-    boxes, counts = rulings.boxes_of(labels)
+    boxes, counts = ruled_lines.boxes_of(labels)
     tall = boxes[:, 3] - boxes[:, 1]
     heights = _line_heights(boxes)
     # Commas below the digits make a line of their own: the digits beside them count too.
     beside = (_overlap(boxes, 0) > -heights) & (_overlap(boxes, 1) > 0)
     keep = ((tall >= 0.4 * np.max(beside * heights, axis=1, initial=0)) &
-            (heights >= 0.3 * rulings.height_of(boxes, counts)))
+            (heights >= 0.3 * ruled_lines.height_of(boxes, counts)))
     for line in _lines(boxes):
         for before, part, after in zip(line, line[1:], np.append(line[2:], line[-2:-1])):
             beyond = min(boxes[[before, after], 1].min() - boxes[part, 1],

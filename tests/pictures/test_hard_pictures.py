@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME / 'bench'))
 
 import hard_pictures  # noqa: E402
 
-from digits import picture  # noqa: E402
 from digits.errors import UserError  # noqa: E402
+from digits.pictures import picture  # noqa: E402
 
 
 def as_mnist(ink, pen):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digits import picture, segmentation
 from digits.errors import UserError
+from digits.pictures import page as segmentation
+from digits.pictures import picture
 
 SIZE = 900, 640
 
@@ -211,7 +212,7 @@ def test_a_digit_across_a_printed_line_stays_whole():
 def test_one_digit_is_what_to_mnist_makes_of_it():
     for name in ('3-pencil-photo.jpg', '4-ballpoint-squared.jpg', '5-transparent.png',
                  '7-chalk.jpg', '3-small-28x28.png', '2-turned-photo.jpg'):
-        path = pathlib.Path(__file__).parent.parent / 'data' / name
+        path = pathlib.Path(__file__).parents[2] / 'data' / name
         found, images = segmentation.read(path)
         assert len(found) == 1, name
         assert (images[0] == picture.read(path)).all(), name
