@@ -7,46 +7,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.pictures import picture
+from digits.pictures import parts
 
-MOST = 1000  # lines each way: what has more is noise
-
-
-def boxes_of(labels):
-    """Left, top, right, bottom int [n, 4] and pixels int [n] of the parts labelled 1 to n."""
-    rows, columns = np.nonzero(labels)
-    if not len(rows):
-        return np.zeros([0, 4], int), np.zeros(0, int)
-    label = labels[rows, columns]
-    order = np.argsort(label, kind='stable')
-    counts = np.bincount(label)[1:]
-    starts = np.cumsum(counts) - counts
-    ends = [(np.minimum, columns, 0), (np.minimum, rows, 0),
-            (np.maximum, columns, 1), (np.maximum, rows, 1)]
-    return np.stack([extreme.reduceat(at[order], starts) + more
-                     for extreme, at, more in ends], 1), counts
+MAX_LINES = 1000  # each way: what has more is noise
 
 
-def height_of(boxes, counts):
-    """Height of a large digit: the median over parts, each as heavy as its pixels x its height."""
-    if not len(boxes):
-        return np.inf
-    heights = boxes[:, 3] - boxes[:, 1]
-    order = np.argsort(heights)
-    weights = np.cumsum((counts * heights)[order])
-    return heights[order][np.searchsorted(weights, weights[-1] / 2)]
-
-
-def find(mask):
-    """Printed lines in `mask` [h, w], without the strokes that cross them: bool [h, w]."""
+def find(mask: np.ndarray) -> np.ndarray:
+    """The printed lines in `mask` bool [h, w], without the strokes that cross them, as a mask."""
     least = max(24, max(mask.shape) // 60)
-    lines = [_straight(mask, least), _straight(mask.T, least)]
+    turned = np.ascontiguousarray(mask.T)
+    lines = [_straight(mask, least), _straight(turned, least)]
     ruled = [np.ones(len(each.end), bool) for each in lines]
-    across, down = _on(lines[0], ruled[0], mask.shape), _on(lines[1], ruled[1], mask.T.shape).T
+    across, down = _on(lines[0], ruled[0], mask.shape), _on(lines[1], ruled[1], turned.shape).T
     # Digits' height without straight strokes, or only without level ones: a 1 has no others. So
     # what is long by the second measure is printed, by the first if one end is held as well.
-    heights = [height_of(*boxes_of(picture._components(mask & ~across & ~down))),
-               height_of(*boxes_of(picture._components(mask & ~across)))]
+    heights = [parts.Parts.of(parts.label(rest)).digit_height()
+               for rest in (mask & ~across & ~down, mask & ~across)]
     long = [[each.end - each.start > 2.5 * height for each in lines] for height in heights]
     long[1][1][:] = False
     while True:  # fewer each time, until those that are left hold each other
@@ -59,19 +35,17 @@ def find(mask):
     for k in (0, 1):  # where digits cover the ends of a printed line
         far = ruled[k] & (lines[k].end - lines[k].start > 0.3 * mask.shape[1 - k])
         lines[k].start[far], lines[k].end[far] = 0, mask.shape[1 - k]
-    across, down = _on(lines[0], ruled[0], mask.shape), _on(lines[1], ruled[1], mask.T.shape).T
-    if not (across | down).any():
+    across, down = _on(lines[0], ruled[0], mask.shape), _on(lines[1], ruled[1], turned.shape).T
+    if not (ruled[0].any() or ruled[1].any()):
         return across
     thick = int(max(np.percentile(each.thickness[kept], 75) for each, kept in zip(lines, ruled)
                     if kept.any())) + 3
     # Where a line is crossed, the ink goes on beyond it.
-    crossing = (across & _long_runs((mask & ~down).T, thick + 1).T |
-                down & _long_runs(mask & ~across, thick + 1))
-    rulings = (across | down) & ~crossing
-    reach = thick // 2 + 1
-    closed = picture._in_window(np.minimum, picture._in_window(
-        np.maximum, mask & ~rulings, reach), reach)
-    return rulings & ~closed
+    crossing = (across & parts.long_runs(mask & ~down, thick + 1, down=True) |
+                down & parts.long_runs(mask & ~across, thick + 1))
+    printed = (across | down) & ~crossing
+    radius = thick // 2 + 1
+    return printed & ~parts.eroded(parts.dilated(mask & ~printed, radius), radius)
 
 
 class _Straight(NamedTuple):
@@ -87,36 +61,51 @@ class _Straight(NamedTuple):
 
 def _straight(mask, least):
     """The thin straight stretches, at least `least` pixels long, along the rows of `mask`."""
-    thin = mask & ~_long_runs(mask.T, least // 2 + 1).T  # not what crosses the line
-    grown = picture._in_window(np.maximum, thin, 1)  # slanting lines are steps
-    # Across gaps, where digits cross; but not from one box to the next.
-    return _Straight(*(np.concatenate(values) for values in zip(*(
-        _fitted(picture._components(_long_runs(~_long_runs(~grown, gap), 3 * least // 2)) * thin,
-                least) for gap in (least // 2, least)))))
+    thin = mask & ~parts.long_runs(mask, least // 2 + 1, down=True)  # not what crosses the line
+    grown = parts.dilated(thin, 1)  # slanting lines are steps
+    found = []
+    for gap in (least // 2, least):  # across gaps, where digits cross; not from box to box
+        joined = parts.long_runs(~parts.long_runs(~grown, gap), 3 * least // 2)
+        found.append(_fitted(parts.Parts.of(parts.label(joined) * thin), least))
+    return _Straight(*map(np.concatenate, zip(*found)))
 
 
-def _fitted(labels, least):
-    """The parts of `labels` [h, w] that are straight lines, but for a few pixels beside them."""
-    rows, columns = np.nonzero(labels)
-    label = labels[rows, columns]
-    near = np.ones(len(label))
+def _fitted(found, least):
+    """Those of the parts that are straight lines, but for a few pixels beside them."""
+    found = found.kept(found.sizes[:, 0] >= 1.5 * least)
+    if not len(found):
+        return _Straight(*np.zeros([2, 0], int), *np.zeros([4, 0]))
+    rows, columns = found.sorted_pixels()
+
+    def sums(values):
+        return np.add.reduceat(values, found.starts)
+
+    def spread_out(values):
+        return np.repeat(values, found.counts)
+
+    near = np.ones(len(rows))
     for _ in range(4):  # fitted again without what lies beside the line: parts of digits
-        count = np.maximum(np.bincount(label, near), 1)
-        x, y = (np.bincount(label, near * at) / count for at in (columns, rows))
-        dx, dy = columns - x[label], rows - y[label]
-        variance = np.maximum(np.bincount(label, near * dx * dx) / count, 1e-9)
-        slope = np.bincount(label, near * dx * dy) / count / variance
-        off = dy - slope[label] * dx
-        spread = np.sqrt(np.bincount(label, near * off * off) / count)
-        near = abs(off) <= np.maximum(1.5, 1.5 * spread[label])
-    covered = np.bincount(np.unique(label[near] * labels.shape[1] + columns[near]) //
-                          labels.shape[1], minlength=len(count))
-    start, end = np.full(len(count), labels.shape[1]), np.zeros(len(count), int)
-    np.minimum.at(start, label[near], columns[near])
-    np.maximum.at(end, label[near], columns[near] + 1)
+        count = np.maximum(sums(near), 1)
+        x, y = (sums(near * at) / count for at in (columns, rows))
+        dx, dy = columns - spread_out(x), rows - spread_out(y)
+        weighted = near * dx
+        variance = np.maximum(sums(weighted * dx) / count, 1e-9)
+        slope = sums(weighted * dy) / count / variance
+        off = dy - spread_out(slope) * dx
+        spread = np.sqrt(sums(near * off * off) / count)
+        near = (abs(off) <= spread_out(np.maximum(1.5, 1.5 * spread))).astype(float)
+    near = near > 0
+    left, _, right, _ = found.boxes.T
+    # Of each part, a flag for each column of its box.
+    first = np.cumsum(right - left) - (right - left)
+    covered = np.zeros((right - left).sum(), bool)
+    covered[(columns + spread_out(first - left))[near]] = True
+    covered = np.add.reduceat(covered, first, dtype=int)
+    start = np.minimum.reduceat(np.where(near, columns, found.width), found.starts)
+    end = np.maximum.reduceat(np.where(near, columns + 1, 0), found.starts)
     length = np.maximum(end - start, 1)
     thickness = count / length
-    longest = np.sort(length)[-MOST:][0] if len(length) else 0
+    longest = np.sort(length)[-MAX_LINES:][0]
     good = ((length >= max(longest, 1.5 * least)) & (length > 8 * thickness) &
             (covered > 0.7 * length) & (abs(slope) < 0.1) &
             (spread < 0.3 * thickness + 0.6))
@@ -155,17 +144,3 @@ def _on(lines, kept, shape):
             inside = (rows >= 0) & (rows < shape[0])
             mask[rows[inside], columns[inside]] = True
     return mask
-
-
-def _long_runs(mask, least):
-    """`mask` [h, w] without what is shorter than `least` pixels along its rows."""
-    width = mask.shape[1] + 1  # an empty column keeps one row's runs from the next row's
-    flat = np.zeros(len(mask) * width + 1, np.int8)
-    flat[1:].reshape(-1, width)[:, :-1] = mask
-    changes = np.flatnonzero(np.diff(flat))
-    starts, ends = changes[::2], changes[1::2]
-    long = ends - starts >= least
-    marks = np.zeros(len(flat) - 1, np.int8)
-    marks[starts[long]] = 1
-    marks[ends[long]] -= 1
-    return marks.cumsum(dtype=np.int8).reshape(-1, width)[:, :-1] > 0
