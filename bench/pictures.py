@@ -12,6 +12,7 @@ import os
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import turns
 from PIL import Image, ImageOps
@@ -19,7 +20,7 @@ from PIL import Image, ImageOps
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from digits import classifier, command_line, doubt, records, scoring  # noqa: E402
 from digits.errors import UserError  # noqa: E402
-from digits.pictures import picture  # noqa: E402
+from digits.pictures import normalisation, one_digit  # noqa: E402
 
 # The ways: a file (its name, or an open one) -> uint8 [28, 28], white ink on black.
 
@@ -50,12 +51,12 @@ def otsu(file):
     picture's own resolution.
     """
     grey = np.asarray(_light_ink(file))
-    ink = grey >= 256 * picture._otsu(np.bincount(grey.ravel(), minlength=256))
+    ink = grey > cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)[0]
     if not ink.any():
         raise UserError('no ink')
     rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
     ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
-    return picture._centred(picture._fit_20(ink))
+    return normalisation.centred(normalisation.fitted(ink))
 
 
 def _light_ink(file):
@@ -65,7 +66,7 @@ def _light_ink(file):
 
 
 WAYS = {'squeezed': squeezed, 'by mean': by_mean, 'padded': padded, 'Otsu': otsu,
-        'ours': picture.read}
+        'ours': one_digit.read}
 
 
 def labelled(path):
@@ -176,7 +177,7 @@ def main(argv=None):
                 for name in ('tensorflow', 'numpy', 'PIL') if name in sys.modules]
     turns.write('pictures', '\n'.join([
         '## pictures', '',
-        'Share of pictures read right, by how they were made 28 x 28: ours (`digits/picture.py`) '
+        'Share of pictures read right, by how they were made 28 x 28: ours (`digits/pictures/`) '
         'and the ways of tutorials. README.md says which. What cannot be read is not right.', '',
         *lines,
         f'Python {sys.version.split()[0]}, {", ".join(versions)}; {datetime.date.today()}.', '']))

@@ -19,7 +19,6 @@ from digits.pictures.ink import ink_of
 from digits.pictures.normalisation import normalised
 
 MAX_SIDE = 2000  # pixels: a digit of a hundredth of a page still has MNIST's 20
-MAX_DIGITS = 500
 NO_INK = 'no ink found; give a picture of digits, darker or lighter than the paper'
 
 
@@ -38,7 +37,7 @@ def find(image: Image.Image) -> Tuple[np.ndarray, np.ndarray]:
     In reading order: lines from top to bottom, each from left to right. A box is left, top, right
     and bottom in pixels of the picture held upright (turned as its EXIF says), right and bottom
     exclusive. An image is white ink on black, as one_digit.to_mnist makes it of one digit alone.
-    Raises UserError if there is no ink, or more than MAX_DIGITS digits.
+    Raises UserError if there is no ink, or if segmentation.digits_in does.
     """
     image = upright(image)
     ink, mask = ink_of(image, MAX_SIDE)
@@ -49,10 +48,7 @@ def find(image: Image.Image) -> Tuple[np.ndarray, np.ndarray]:
     found = found.kept(found.sizes.max(1, initial=0) >= 0.12 * found.digit_height())  # no dust
     if not len(found):
         raise UserError(NO_INK)
-    if len(found) <= 2 * MAX_DIGITS:  # else too many anyhow, and time grows as their square
-        found = segmentation.digits_in(found)
-    if len(found) > MAX_DIGITS:
-        raise UserError(f'more than {MAX_DIGITS} digits found; cut the picture into smaller ones')
+    found = segmentation.digits_in(found)
     order = np.concatenate(segmentation.lines_of(found.boxes))
     labels = found.labels(len(ink))
     images = np.array([_cut(ink, labels, number + 1, found.boxes[number]) for number in order])

@@ -43,6 +43,18 @@ def long_runs(mask: np.ndarray, least: int, down: bool = False) -> np.ndarray:
     return cv2.dilate(inner, window, anchor=last).view(bool)
 
 
+def extended(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """`values` [h, w] with so many rows and columns more at each side, fewer than there are.
+
+    Mirrored at the outermost in place and in brightness, as np.pad's 'reflect' and 'odd': so they
+    go on with the light's slope, and a margin that grows darker does not look like ink.
+    """
+    for sides in ((rows, rows, 0, 0), (0, 0, columns, columns)):
+        values = (2 * cv2.copyMakeBorder(values, *sides, cv2.BORDER_REPLICATE) -
+                  cv2.copyMakeBorder(values, *sides, cv2.BORDER_REFLECT_101))
+    return values
+
+
 def label(mask: np.ndarray) -> np.ndarray:
     """The connected parts (8 neighbours) of `mask`, int32 [h, w]: 0 outside, then 1, 2, ..."""
     return cv2.connectedComponents(mask.view(np.uint8))[1]

@@ -1,4 +1,4 @@
-"""Connected parts of a page -> digits: strokes put together, touching digits cut, marks left out."""
+"""Connected parts of a page -> digits: strokes joined, touching digits cut, marks left out."""
 import statistics
 from typing import List
 
@@ -9,6 +9,7 @@ from digits.errors import UserError
 from digits.pictures import parts
 from digits.pictures.parts import Parts
 
+MAX_DIGITS = 500
 MAX_PAIRS = 20000  # of strokes that may belong together: a page of 500 digits has some hundred
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 SAMPLE = 250  # pixels of a stroke that its distance to others is measured from, or up to twice that
@@ -17,22 +18,29 @@ SAMPLE = 250  # pixels of a stroke that its distance to others is measured from,
 def digits_in(found: Parts) -> Parts:
     """The digits, made of the `found` parts of a page without dust.
 
-    Raises UserError if they lie among each other as no strokes of digits do.
+    Raises UserError if there are more than MAX_DIGITS, or if the parts lie among each other as no
+    strokes of digits do.
     """
-    return _without_marks(_apart(_together(found)))
+    if len(found) <= 2 * MAX_DIGITS:  # else too many anyhow, and time grows as their square
+        found = _apart(_together(found))
+        if len(found) <= 4 * MAX_DIGITS:
+            found = _without_marks(found)
+    if len(found) > MAX_DIGITS:
+        raise UserError(f'more than {MAX_DIGITS} digits found; cut the picture into smaller ones')
+    return found
 
 
 def lines_of(boxes: np.ndarray) -> List[np.ndarray]:
     """Lines from top to bottom, each an array of the places of its boxes from left to right."""
     ends = boxes[:, 1::2] - _slope(boxes) * (boxes[:, :1] + boxes[:, 2:3]) / 2
     lines, above, below = [], np.zeros(len(boxes)), np.zeros(len(boxes))
-    for k in np.argsort(boxes[:, 0], kind='stable'):
+    for k in np.lexsort(boxes[:, [3, 0]].T):  # from left to right
         top, bottom = ends[k]
         first, last = above[:len(lines)], below[:len(lines)]  # of the last three of each line
         share = ((np.minimum(bottom, last) - np.maximum(top, first)) /
                  np.maximum(bottom - top, last - first))
-        chosen = share.argmax() if len(lines) else 0
-        if not len(lines) or share[chosen] < 0.3:
+        chosen = share.argmax() if lines else 0
+        if not lines or share[chosen] < 0.3:
             chosen = len(lines)
             lines.append([])
         lines[chosen].append(k)
@@ -120,7 +128,7 @@ def _apart(found):
     numbers, count = np.repeat(np.arange(len(found)), found.counts), len(found)
     waiting = list(zip(np.split(np.arange(len(rows)), found.starts[1:]), found.sizes[:, 0],
                        _line_heights(found.boxes, lines_of(found.boxes))))
-    while waiting:
+    while waiting and count <= 4 * MAX_DIGITS:
         which, width, height = waiting.pop()
         if width <= max(4, 1.1 * height):
             continue
