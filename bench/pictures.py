@@ -12,14 +12,16 @@ import os
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import turns
 from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from digits import command_line, picture
+from digits import command_line  # noqa: E402
 from digits.errors import UserError  # noqa: E402
-from digits.prediction import classifier, scoring
+from digits.pictures import normalisation, one_digit  # noqa: E402
+from digits.prediction import classifier, scoring  # noqa: E402
 from digits.training import calibration  # noqa: E402
 from digits.training.record import Record  # noqa: E402
 
@@ -52,12 +54,12 @@ def otsu(file):
     picture's own resolution.
     """
     grey = np.asarray(_light_ink(file))
-    ink = grey >= 256 * picture._otsu(np.bincount(grey.ravel(), minlength=256))
+    ink = grey > cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)[0]
     if not ink.any():
         raise UserError('no ink')
     rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
     ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
-    return picture._centred(picture._fit_20(ink))
+    return normalisation.centred(normalisation.fitted(ink))
 
 
 def _light_ink(file):
@@ -67,7 +69,7 @@ def _light_ink(file):
 
 
 WAYS = {'squeezed': squeezed, 'by mean': by_mean, 'padded': padded, 'Otsu': otsu,
-        'ours': picture.read}
+        'ours': one_digit.read}
 
 
 def labelled(path):
@@ -178,7 +180,7 @@ def main(argv=None):
                 for name in ('tensorflow', 'numpy', 'PIL') if name in sys.modules]
     turns.write('pictures', '\n'.join([
         '## pictures', '',
-        'Share of pictures read right, by how they were made 28 x 28: ours (`digits/picture.py`) '
+        'Share of pictures read right, by how they were made 28 x 28: ours (`digits/pictures/`) '
         'and the ways of tutorials. README.md says which. What cannot be read is not right.', '',
         *lines,
         f'Python {sys.version.split()[0]}, {", ".join(versions)}; {datetime.date.today()}.', '']))

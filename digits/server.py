@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from digits import decoding, figures, picture
+from digits import figures
 from digits.errors import UserError
+from digits.pictures import FORMATS, one_digit
 from digits.prediction import results
 
 try:
@@ -53,7 +54,8 @@ FILES = {'/': ('index.html', 'text/html; charset=utf-8'),
          '/page.css': ('page.css', 'text/css; charset=utf-8'),
          '/icon.svg': ('icon.svg', 'image/svg+xml')}
 PICTURES = {'image/png': 'Png', 'image/jpeg': 'Jpeg'}
-KINDS = {picture.NO_INK: 'no ink', picture.NO_DIGIT: 'no digit', picture.SEVERAL: 'several digits'}
+KINDS = {one_digit.NO_INK: 'no ink', one_digit.NO_DIGIT: 'no digit',
+         one_digit.SEVERAL: 'several digits'}
 HEADERS = {
     'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; "
                                "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; "
@@ -206,9 +208,9 @@ def _image_of_request():
         abort(413)
     if kind == 'application/json':
         return _pixels(data)
-    if not re.match(decoding.FORMATS[PICTURES[kind]], data, re.DOTALL):
+    if not re.match(FORMATS[PICTURES[kind]], data, re.DOTALL):
         abort(415)
-    return picture.read(io.BytesIO(data), most_pixels=MOST_PIXELS, seconds=MOST_SECONDS)
+    return one_digit.read(io.BytesIO(data), max_pixels=MOST_PIXELS, max_seconds=MOST_SECONDS)
 
 
 def _pixels(data):

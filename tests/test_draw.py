@@ -112,10 +112,10 @@ def test_pixels_of_the_lessons_are_read_as_they_are(server, small_dir, cnn_run):
 
 
 def test_feature_maps_are_those_of_the_classifier(server, cnn_run):
-    from digits import picture
+    from digits import pictures
     from digits.prediction import classifier
     answer = read(server, CANVAS, path='/predict?with=maps,image')[2]
-    maps = classifier.restore(cnn_run).feature_maps(picture.read(io.BytesIO(CANVAS)))
+    maps = classifier.restore(cnn_run).feature_maps(pictures.read(io.BytesIO(CANVAS)))
     assert [each['title'] for each in answer['maps']] == [title for title, _ in maps]
     for each, (_, values) in zip(answer['maps'], maps):
         image = np.asarray(Image.open(io.BytesIO(base64.b64decode(each['image']))))

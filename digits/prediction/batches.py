@@ -13,8 +13,9 @@ from concurrent.futures.process import BrokenProcessPool
 import numpy as np
 from PIL import Image
 
-from digits import decoding, picture
 from digits.errors import UserError
+from digits.pictures import ENDINGS, naming_errors, one_digit, open_picture
+from digits.pictures import upright as turned_upright
 from digits.prediction.results import Result
 
 BATCH = 64  # pictures that are read, classified and printed at once
@@ -42,7 +43,7 @@ def _inside(folder, recursive):
     for path, folders, files in os.walk(
             folder, onerror=lambda error: unreadable.append(error.filename)):
         found += [os.path.join(path, file) for file in files
-                  if file.lower().endswith(decoding.ENDINGS) and not file.startswith('.')]
+                  if file.lower().endswith(ENDINGS) and not file.startswith('.')]
         folders[:] = [name for name in folders if recursive and not name.startswith('.')]
     return sorted(found + unreadable)
 
@@ -88,8 +89,8 @@ def upright(each, longest) -> tuple:
     if not each.file:
         return each.images[0], 28, 28
     file = source(each.name)
-    with picture.named(file):
-        image = picture.upright(picture.opened(file))
+    with naming_errors(file):
+        image = turned_upright(open_picture(file))
     size = image.size
     if image.mode == 'F' or image.mode.startswith('I'):
         image = Image.fromarray(np.asarray(image, np.float32))
@@ -110,10 +111,10 @@ def read_pictures(names, page=False, data=None) -> list:
         try:
             file = source(name, data)
             if page:
-                from digits import segmentation  # one digit needs none
-                boxes, images = segmentation.read(file)
+                from digits.pictures import page as several  # one digit needs none
+                boxes, images = several.read(file)
             else:
-                boxes, images = None, picture.read(file)[np.newaxis]
+                boxes, images = None, one_digit.read(file)[np.newaxis]
             pictures.append(Result(name, images, boxes))
         except UserError as error:
             pictures.append(Result(name, error=str(error)))

@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 import mnist_cnn
 import mnist_numpy_sigmoid
 import mnist_softmax
-from digits import picture
 from digits.datasets import idx
 from digits.errors import UserError
+from digits.pictures import to_mnist
 from digits.prediction import classifier
 from digits.training import calibration
 from digits.training.record import Record
@@ -70,7 +70,7 @@ def test_mnist_as_pictures_reads_as_well(change, cnn, test_set):
     pictures = np.empty_like(images)
     for number, image in enumerate(images):
         try:
-            pictures[number] = picture.to_mnist(change(Image.fromarray(image)))
+            pictures[number] = to_mnist(change(Image.fromarray(image)))
         except UserError:
             pictures[number] = 0
     before, after = (np.mean(classify(these)[0].argmax(axis=1) == labels)
@@ -91,7 +91,7 @@ def test_doubt(cnn, test_set):
     for letter in 'ABCEFHKMNPRTUVWXY?&@#%aefhkmrtwxy':  # not D, G, I, J, L, O, Q, S, Z ...
         image = Image.new('L', (160, 160), 'white')
         ImageDraw.Draw(image).text((30, 20), letter, 'black', font)
-        letters.append(picture.to_mnist(image))
+        letters.append(to_mnist(image))
     noise = np.random.RandomState(0).randint(0, 256, (100, 28, 28)).astype(np.uint8)
     for nothing, least in ((np.array(letters), 0.7), (noise, 0.9)):
         assert np.mean([bool(why) for why in classify(nothing)[1]]) >= least

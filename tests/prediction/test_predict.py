@@ -14,9 +14,10 @@ from helpers import change_record
 from PIL import Image
 
 import predict
-from digits import decoding, paths, picture
+from digits import paths
 from digits.datasets import idx
 from digits.errors import UserError
+from digits.pictures import ENDINGS, FORMATS, one_digit
 from digits.prediction import batches, classifier, results, scoring
 from digits.tensorflow_v1 import tf
 from digits.training.record import Record
@@ -60,7 +61,7 @@ def test_a_line_for_each_picture_and_the_same_as_json(script, trained, name):
     result = script('predict.py', '--run-dir', trained[name], '--json', *PICTURES)
     objects = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(lines) == len(objects) == len(PICTURES)
-    images = np.array([picture.read(str(path)) for path in PICTURES])
+    images = np.array([one_digit.read(str(path)) for path in PICTURES])
     expected = classifier.restore(trained[name])(images)[0]
     for path, line, found, row in zip(PICTURES, lines, objects, expected):
         assert set(found) - {'doubt'} == {'file', 'digit', 'probability', 'probabilities', 'sure'}
@@ -136,10 +137,10 @@ def test_a_folder_is_the_pictures_in_it_in_order(script, trained, many, tmp_path
         paths[0], *wrong, *paths[1:], '-']  # names[1] comes first in its folder
     classify = classifier.restore(trained['mnist_numpy_sigmoid'])
     assert found[-1]['probabilities'] == pytest.approx(
-        classify(picture.read(str(PICTURES[2]))[None])[0][0].tolist(), abs=1e-6)
+        classify(one_digit.read(str(PICTURES[2]))[None])[0][0].tolist(), abs=1e-6)
     found = [row for row in found[:-1] if 'error' not in row]
     for row in found:
-        expected = classify(picture.read(row['file'])[None])[0][0]
+        expected = classify(one_digit.read(row['file'])[None])[0][0]
         assert row['probabilities'] == pytest.approx(expected.tolist(), abs=1e-6)
     lines = script(*run, folder, PICTURES[1]).stdout.splitlines()
     width = max(map(len, paths[1:]))
@@ -160,9 +161,9 @@ def test_a_folder_without_pictures_is_a_sentence(script, trained, tmp_path):
 def test_endings_are_those_that_pillow_knows():
     Image.init()
     known = {ending for ending, kind in Image.registered_extensions().items()
-             if kind in map(str.upper, decoding.FORMATS)}
+             if kind in map(str.upper, FORMATS)}
     later = {'.pfm', '.avif', '.avifs', '.heic', '.heics', '.heif', '.heifs', '.hif'}
-    assert known <= set(decoding.ENDINGS) <= known | later  # not known to every Pillow
+    assert known <= set(ENDINGS) <= known | later  # not known to every Pillow
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='Windows does not tell a process its peak memory')
@@ -374,7 +375,7 @@ def test_standard_input(script, trained, tmp_path):
 def test_drawing_is_imported_only_to_draw(trained):
     code = ('import sys, predict\n'
             'predict.main(sys.argv[1:])\n'
-            'print(*{"matplotlib", "tensorflow", "digits.segmentation"} & set(sys.modules))\n')
+            'print(*{"matplotlib", "tensorflow", "digits.pictures.page"} & set(sys.modules))\n')
     result = subprocess.run(
         [sys.executable, '-c', code, '--run-dir', str(trained['mnist_numpy_sigmoid']),
          str(PICTURES[0])], stdout=subprocess.PIPE, text=True, check=True,
@@ -429,7 +430,7 @@ def test_a_page_of_digits(trained, small_dir, tmp_path, capsys):
         assert [top - row, left - column] == pytest.approx(ink.min(axis=0).tolist(), abs=4)
         assert [bottom - row, end - column] == pytest.approx((ink.max(axis=0) + 1).tolist(), abs=4)
         assert digit['digit'] == np.argmax(digit['probabilities'])
-        expected = classify(picture.to_mnist(Image.fromarray(
+        expected = classify(one_digit.to_mnist(Image.fromarray(
             page[row:row + 84, column:column + 84]))[None])[0][0]
         right += digit['digit'] == expected.argmax()
     assert right >= 4
@@ -630,13 +631,13 @@ def test_doubts_are_counted_beside_the_matrix():
 
 
 def test_an_mnist_image_saved_as_a_picture_reads_as_itself(trained, small_dir, tmp_path):
-    """Through a file and picture.py, a data set's own image gives nearly its own probabilities."""
+    """Through a file, a data set's own image gives nearly its own probabilities."""
     images = idx.read_folder(small_dir)[2][:50, ..., 0]
     read = []
     for number, image in enumerate(images):
         path = tmp_path / f'{number}.png'
         Image.fromarray(image).save(str(path))
-        read.append(picture.read(str(path)))
+        read.append(one_digit.read(str(path)))
     classify = classifier.restore(trained['mnist_cnn'])
     same = classify(np.array(read))[0].argmax(axis=1) == classify(images)[0].argmax(axis=1)
     assert same.mean() >= 0.96

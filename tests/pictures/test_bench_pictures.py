@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'bench'))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'bench'))
 
 import hard_pictures  # noqa: E402
 import pictures  # noqa: E402

@@ -1,4 +1,4 @@
-"""A file that anybody may have made -> a decoded picture, a PIL image, at a bounded cost."""
+"""An untrusted file -> a decoded picture, a PIL image, in bounded time and memory."""
 import io
 import logging
 import os
@@ -10,6 +10,7 @@ import time
 import warnings
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
+from typing import Optional
 
 from PIL import Image
 
@@ -24,30 +25,30 @@ ENDINGS = ('.png', '.apng', '.jpg', '.jpeg', '.jpe', '.jfif', '.bmp', '.gif', '.
            '.webp', '.ppm', '.pgm', '.pbm', '.pnm', '.pfm', '.heic', '.heics', '.heif', '.heifs',
            '.hif', '.avif', '.avifs')
 # What a file may cost: 1 GB and some seconds at worst, whoever made it.
-MOST_BYTES = 2 ** 28
-MOST_PIXELS = 90_000_000
-MOST_PIXELS_OF = {
+MAX_FILE_BYTES = 2 ** 28
+MAX_PIXELS = 90_000_000
+MAX_PIXELS_BY_FORMAT = {
     'Jpeg': 201_000_000,  # decoded at an eighth of its size; phones make 200 million
     'Heif': 110_000_000,  # phones make 108 million
     'WebP': 50_000_000,  # its decoder holds a picture four times over
 }
-MOST_EXIF = 2 ** 16  # bytes: what a JPEG has room for
-MOST_TAGS, MOST_STRIPS = 2 ** 12, 2 ** 18  # of a TIFF; strips or tiles
-MOST_COMMENTS = 1000  # of a PPM in text: Pillow copies what is read for each
-MOST_SECONDS = 10  # of one core, asked between two blocks of the file
+MAX_EXIF_BYTES = 2 ** 16  # bytes: what a JPEG has room for
+MAX_TIFF_TAGS, MAX_TIFF_STRIPS = 2 ** 12, 2 ** 18  # of a TIFF; strips or tiles
+MAX_PPM_COMMENTS = 1000  # of a PPM in text: Pillow copies what is read for each
+MAX_SECONDS = 10  # of one core, checked whenever a block of the file is read
 TIFF_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)  # bytes, by type of field
 TURNS = {2: Image.FLIP_LEFT_RIGHT, 3: Image.ROTATE_180, 4: Image.FLIP_TOP_BOTTOM,
          5: Image.TRANSPOSE, 6: Image.ROTATE_270, 7: Image.TRANSVERSE, 8: Image.ROTATE_90}
 
-# What Pillow has to say about a picture is said in a UserError or not at all.
+# Warnings of Pillow become a UserError or are dropped.
 warnings.filterwarnings('ignore', module='PIL|pillow_heif')
 logging.getLogger('PIL').addHandler(logging.NullHandler())
 
 
-class _Sparing(io.BytesIO):
-    """A file in memory that stops its reader after so many seconds of computing.
+class _BoundedFile(io.BytesIO):
+    """A file in memory that raises UserError after so many seconds of its reader's computing.
 
-    A JPEG of a thousand scans, a PNG of a million chunks: a small file can ask for hours.
+    A JPEG of a thousand scans, a PNG of a million chunks: a small file can take hours to decode.
     """
 
     def __init__(self, data, seconds):
@@ -61,14 +62,28 @@ class _Sparing(io.BytesIO):
         return super().read(size)
 
 
-def opened(path, longest=None, most_pixels=MOST_PIXELS_OF['Jpeg'], seconds=None):
-    """The decoded picture, a PIL image; raises UserError with one sentence why there is none.
+@contextmanager
+def naming_errors(path):
+    """Put the name of `path`, a file's name or an open file, before a UserError raised inside."""
+    try:
+        yield
+    except UserError as error:
+        name = getattr(path, 'name', 'the picture') if hasattr(path, 'read') else os.fspath(path)
+        raise UserError(f'{name}: {error}') from error
 
-    Given `longest`, a JPEG is decoded at a half, a quarter or an eighth of its size where both
-    sides stay as long as that: a large photo then takes less time. So is one of more pixels than
-    other kinds may have, down to 4096 pixels a side.
 
-    most_pixels: a bound below that of its kind; seconds: of one core, MOST_SECONDS by default.
+def open_picture(path, max_side: Optional[int] = None,
+                 max_pixels: int = MAX_PIXELS_BY_FORMAT['Jpeg'],
+                 max_seconds: Optional[float] = None) -> Image.Image:
+    """Decode the picture in `path`, a file's name or an open binary file.
+
+    max_side: decode a JPEG at a half, a quarter or an eighth of its size where both sides stay as
+        long as that: a large photo then takes less time. So is one of more pixels than other
+        formats may have, down to 4096 pixels a side.
+    max_pixels: a bound below that of its format
+    max_seconds: of one core, MAX_SECONDS by default
+
+    Raises UserError, one sentence without the file's name, if it cannot be decoded.
     """
     data = _bytes_of(path)
     kind = next((kind for kind, start in FORMATS.items() if re.match(start, data, re.DOTALL)), '')
@@ -77,20 +92,20 @@ def opened(path, longest=None, most_pixels=MOST_PIXELS_OF['Jpeg'], seconds=None)
                         '(also read: BMP, GIF, TIFF, WebP, HEIC, AVIF, PPM)' if data else
                         'is empty; save or copy it again')
     decoder = _decoder(kind)
-    most = min(MOST_PIXELS_OF.get(kind, MOST_PIXELS), most_pixels)
+    most = min(MAX_PIXELS_BY_FORMAT.get(kind, MAX_PIXELS), max_pixels)
     try:
         _check(kind, data)
         libtiff = kind == 'Tiff' and sys.stderr  # which is None where there is none
-        with _Sparing(data, seconds or MOST_SECONDS) as file, (
-                _unheard() if libtiff else nullcontext()):
+        with _BoundedFile(data, max_seconds or MAX_SECONDS) as file, (
+                _stderr_discarded() if libtiff else nullcontext()):
             image = decoder(file)
             if kind == 'Jpeg' and _in_several_scans(image, data, file.tell()):
-                most = min(MOST_PIXELS, most_pixels)
+                most = min(MAX_PIXELS, max_pixels)
             pixels = image.width * image.height
             if pixels > most:
                 raise Image.DecompressionBombError
-            if longest or pixels > MOST_PIXELS:
-                image.draft(None, (longest or 2 ** 12,) * 2)
+            if max_side or pixels > MAX_PIXELS:
+                image.draft(None, (max_side or 2 ** 12,) * 2)
             if 'progressive' in image.info:  # 64 kB of this JPEG can be half a minute's work
                 image.decodermaxblock = 2 ** 12
             image.load()
@@ -110,20 +125,20 @@ def opened(path, longest=None, most_pixels=MOST_PIXELS_OF['Jpeg'], seconds=None)
 
 
 @contextmanager
-def _unheard():
-    """Pillow lets libtiff print what it finds wrong: standard error is elsewhere for that time."""
-    heard = os.dup(2)
+def _stderr_discarded():
+    """Discard what is written to standard error, where libtiff prints what it finds wrong."""
+    saved = os.dup(2)
     with open(os.devnull, 'w') as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield
     finally:
-        os.dup2(heard, 2)
-        os.close(heard)
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 def _decoder(kind):
-    """What makes a Pillow image of an open file of that kind, imported when first met."""
+    """The Pillow class that reads files of that format, imported when first needed."""
     try:
         if kind == 'Heif':
             from pillow_heif import HeifImageFile
@@ -137,14 +152,14 @@ def _decoder(kind):
 
 
 def _bytes_of(path):
-    """What is in `path`, a file's name or an open binary file."""
+    """Read `path`, a file's name or an open binary file."""
     if hasattr(path, 'read'):
-        data = path.read(MOST_BYTES + 1)
+        data = path.read(MAX_FILE_BYTES + 1)
         _check_size(len(data))
         return data
     try:
         _size(os.stat(path))
-        with open(path, 'rb', opener=_without_waiting) as file:
+        with open(path, 'rb', opener=_non_blocking) as file:
             return file.read(_size(os.fstat(file.fileno())))
     except FileNotFoundError:
         raise UserError('is a link to a file that is not there; copy the file itself'
@@ -155,7 +170,7 @@ def _bytes_of(path):
 
 
 def _size(status):
-    """Bytes of a regular file: a device may never end, and a pipe never begin."""
+    """Return the size of a regular file: a device may never end, a pipe never begin."""
     if stat.S_ISDIR(status.st_mode):
         raise UserError('is a folder; give a picture in it')
     if not stat.S_ISREG(status.st_mode):
@@ -165,37 +180,37 @@ def _size(status):
 
 
 def _check_size(size):
-    if size > MOST_BYTES:
-        raise UserError(f'has more than {MOST_BYTES:,} bytes; save it as PNG or JPEG')
+    if size > MAX_FILE_BYTES:
+        raise UserError(f'has more than {MAX_FILE_BYTES:,} bytes; save it as PNG or JPEG')
 
 
-def _without_waiting(path, flags):
-    """open's opener: what has become a pipe since it was looked at has no writer to wait for."""
+def _non_blocking(path, flags):
+    """Open without waiting for a writer: the file may have become a pipe since it was checked."""
     return os.open(path, flags | getattr(os, 'O_NONBLOCK', 0))
 
 
 def _in_several_scans(image, data, end):
-    """Whether a JPEG, whose first scan's header ends there, is held whole until its last scan."""
+    """Whether libjpeg holds a whole JPEG until its last scan; `end`: of its first scan's header."""
     colours = data[data.rindex(b'\xff\xda', 0, end) + 4]
     return 'progressive' in image.info or colours < image.layers
 
 
 def _check(kind, data):
-    """Raise UserError where Pillow would do for a small file as for a large one."""
+    """Raise UserError if a small file makes Pillow work as for a large one."""
     if kind == 'Tiff':
         asked = _asked_by_tiff(data)
     else:
         comments = data.count(b'#') if kind == 'Ppm' and data[1:2] in b'123' else 0
-        asked = f'{comments:,} comments' if comments > MOST_COMMENTS else ''
+        asked = f'{comments:,} comments' if comments > MAX_PPM_COMMENTS else ''
     if asked:
         raise UserError(f'asks for more than a picture needs ({asked}); save it as PNG or JPEG')
 
 
 def _asked_by_tiff(data):
-    """What a TIFF's first directory asks for that is too much, or ''.
+    """Return what a TIFF's first directory declares that is too much, or ''.
 
-    Pillow and libtiff believe it: they copy what a tag points to, as often as a tag does, list all
-    strips or tiles, and decode a whole tile of whatever size for a picture of one pixel.
+    Pillow and libtiff trust it: they copy what a tag points to, for each tag that does, list all
+    strips or tiles, and decode a whole tile of any size for a picture of one pixel.
     """
     end = 'little' if data[:1] == b'I' else 'big'
     big = 43 in data[2:4]  # BigTIFF: 8 bytes where others have 4
@@ -204,7 +219,7 @@ def _asked_by_tiff(data):
     count, = struct.unpack_from(order + ('Q' if big else 'H'), data, start)
     entry = struct.Struct(order + ('HHQ8s' if big else 'HHL4s'))
     first = start + (8 if big else 2)
-    if count > MOST_TAGS:
+    if count > MAX_TIFF_TAGS:
         return f'{count:,} tags'
     total, strips, sides = 0, 0, {}
     for place in range(first, min(first + count * entry.size, len(data) - entry.size + 1),
@@ -216,23 +231,23 @@ def _asked_by_tiff(data):
             strips = max(strips, number)
         if tag in (322, 323):
             sides[tag] = max(sides.get(tag, 0), int.from_bytes(value[:size], end))
-    if strips > MOST_STRIPS:
+    if strips > MAX_TIFF_STRIPS:
         return f'{strips:,} strips or tiles'
-    if len(sides) == 2 and sides[322] * sides[323] > MOST_PIXELS:
+    if len(sides) == 2 and sides[322] * sides[323] > MAX_PIXELS:
         return f'tiles of {sides[322]:,} x {sides[323]:,} pixels'
     if total > len(data):
         raise ValueError('its tags reach beyond its end')
     return ''
 
 
-def upright(image):
-    """The picture as its camera's EXIF orientation says it was held."""
+def upright(image: Image.Image) -> Image.Image:
+    """Turn the picture as its camera's EXIF orientation says."""
     if image.format == 'TIFF':  # turned by Pillow when loaded; Pillow 9.5 leaves the tag behind
         image.load()
         return image
     try:
         # ImageOps.exif_transpose would also write all EXIF anew, however much that is.
-        if any(len(image.info.get(key) or '') > MOST_EXIF
+        if any(len(image.info.get(key) or '') > MAX_EXIF_BYTES
                for key in ('exif', 'Raw profile type exif')):
             return image
         turn = TURNS.get(image.getexif().get(0x0112))

@@ -19,8 +19,9 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
-from digits import decoding, paths, picture
 from digits.errors import UserError
+from digits.paths import PROJECT_ROOT
+from digits.pictures import decoding, one_digit
 
 try:
     import pillow_heif
@@ -29,7 +30,7 @@ except ImportError:  # HEIC is left out then
     pass
 Image.init()
 
-FOUR = sorted((paths.PROJECT_ROOT / 'data').glob('4-*'))[0]
+FOUR = sorted((PROJECT_ROOT / 'data').glob('4-*'))[0]
 KIND = 'not a picture of a kind read here; save it as PNG or JPEG (also read: '
 CUT = 'is cut short or damaged ('
 MUCH = 'asks for more than a picture needs ('
@@ -177,28 +178,28 @@ def peak():
 """
 CHILD = PEAK + """
 import json, os, sys, time
-from digits import decoding, picture
 from digits.errors import UserError
+from digits.pictures import decoding, one_digit
 seconds, user, *paths = sys.argv[1:]
-decoding.MOST_SECONDS = float(seconds)
+decoding.MAX_SECONDS = float(seconds)
 if int(user):
     os.seteuid(int(user))
 for path in paths:
     start, said = time.thread_time(), None
     try:
-        picture.read(path)
+        one_digit.read(path)
     except UserError as error:
         said = str(error)
     print(json.dumps([said, time.thread_time() - start, peak()]), flush=True)
 """
 
 
-def read_in_a_child(paths, most_seconds=decoding.MOST_SECONDS, user=0, timeout=60):
+def read_in_a_child(paths, max_seconds=decoding.MAX_SECONDS, user=0, timeout=60):
     """A row for each path: [what was said or None, seconds, bytes at most until then]."""
     child = subprocess.run(
-        [sys.executable, '-c', CHILD, str(most_seconds), str(user), *map(str, paths)],
+        [sys.executable, '-c', CHILD, str(max_seconds), str(user), *map(str, paths)],
         capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL,
-        cwd=str(paths.PROJECT_ROOT))
+        cwd=str(PROJECT_ROOT))
     assert (child.returncode, child.stderr) == (0, '')
     return [json.loads(line) for line in child.stdout.splitlines()]
 
@@ -271,7 +272,7 @@ def test_a_pipe_put_in_the_place_of_a_file_is_not_waited_for_either(tmp_path, mo
     regular = os.stat(str(FOUR))
     monkeypatch.setattr(decoding.os, 'stat', lambda _: regular)  # as it was a moment ago
     with pytest.raises(UserError, match='is not a file; give the name of a picture'):
-        picture.read(path)
+        one_digit.read(path)
 
 
 @posix
@@ -295,7 +296,7 @@ def test_what_takes_too_long_is_stopped(tmp_path):
         'numbers.ppm': b'P2 2000 2000 255\n' + b'7 ' * 2000 * 2000,
         'runs.bmp': bmp(1500, b'\1\7' * 1500 * 1500),
     })
-    for path, (said, seconds, peak) in zip(paths, read_in_a_child(paths, most_seconds=0.1)):
+    for path, (said, seconds, peak) in zip(paths, read_in_a_child(paths, max_seconds=0.1)):
         assert said == (f'{path}: takes more than 0.1 seconds to decode; save it as PNG or JPEG')
         assert seconds < 2 and peak < 3e8, (said, seconds, peak)
 
@@ -332,7 +333,7 @@ def test_the_largest_picture_of_each_format_costs_a_gigabyte_and_some_seconds(tm
         image.save(str(path), **options)
         (said, seconds, peak), = read_in_a_child([path])
         assert said is None, said
-        assert seconds < decoding.MOST_SECONDS and peak < 1.1e9, (name, seconds, peak)
+        assert seconds < decoding.MAX_SECONDS and peak < 1.1e9, (name, seconds, peak)
         if name == 'phone.jpg':
             assert seconds < 2 and peak < 1e8, (seconds, peak)
         path.unlink()
@@ -358,7 +359,7 @@ def predict(run):
     """predict(*words) -> the finished process of predict.py, its output as bytes."""
     def process(*words, **environment):
         return subprocess.run(
-            [sys.executable, str(paths.PROJECT_ROOT / 'predict.py'), '--run-dir', str(run), *words],
+            [sys.executable, str(PROJECT_ROOT / 'predict.py'), '--run-dir', str(run), *words],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=100, check=False,
             env={**os.environ, **environment})
     return process
@@ -449,7 +450,7 @@ except SystemExit as end:
     result = subprocess.run(
         [sys.executable, '-c', code, '--run-dir', str(run), str(tmp_path)], text=True,
         stdin=subprocess.DEVNULL, capture_output=True, timeout=600, check=False,
-        cwd=str(paths.PROJECT_ROOT))
+        cwd=str(PROJECT_ROOT))
     *lines, last = result.stdout.splitlines()
     assert [Path(line.split()[0]).name for line in lines] == [
         name for number, name in enumerate(names) if number % 3]
@@ -582,7 +583,7 @@ def read_altered(examples):
             file = altered(data, file)
         if file.startswith(b'\x89PNG') and data.draw(st.booleans()):
             file = with_true_checksums(file)
-        outcomes[image_or_sentence(picture.read, io.BytesIO(file)) is not None] += 1
+        outcomes[image_or_sentence(one_digit.read, io.BytesIO(file)) is not None] += 1
     explore(examples, check, st.data())
     return outcomes
 
@@ -590,7 +591,7 @@ def read_altered(examples):
 def test_every_seed_is_a_picture():
     for file in SEEDS:
         if not file.startswith(b'Pf'):  # which Pillow 9.5 does not know
-            size = decoding.opened(io.BytesIO(file)).size
+            size = decoding.open_picture(io.BytesIO(file)).size
             assert size in ((24, 24), (20, 20), (3, 3), (2, 2)), file
 
 
@@ -610,7 +611,7 @@ def read_any_bytes(examples):
     start = st.sampled_from([b'', *{file[:size] for file in SEEDS for size in (2, 4, 12, 16)}])
 
     def check(head, tail):
-        image_or_sentence(picture.read, io.BytesIO(head + tail))
+        image_or_sentence(one_digit.read, io.BytesIO(head + tail))
     explore(examples, check, start, st.binary(max_size=200))
 
 
@@ -663,7 +664,7 @@ def turn_any_image(examples):
     outcomes = {True: 0, False: 0}
 
     def check(data):
-        outcomes[image_or_sentence(picture.to_mnist, some_image(data)) is not None] += 1
+        outcomes[image_or_sentence(one_digit.to_mnist, some_image(data)) is not None] += 1
     explore(examples, check, st.data())
     assert min(outcomes.values()) > examples / 50, outcomes
 

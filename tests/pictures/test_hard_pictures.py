@@ -1,4 +1,4 @@
-"""digits.picture on hard pictures of known digits: it finds the ink, all of it and nothing else."""
+"""digits.pictures on hard pictures of known digits: it finds all of the ink, nothing else."""
 import io
 import sys
 from pathlib import Path
@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME / 'bench'))
 
 import hard_pictures  # noqa: E402
 
-from digits import picture  # noqa: E402
 from digits.errors import UserError  # noqa: E402
+from digits.pictures import one_digit  # noqa: E402
 
 
 def as_mnist(ink, pen):
@@ -48,7 +48,7 @@ def stray(a, b):
 
 
 def strays(name, count):
-    """stray() of what digits.picture makes of `count` pictures of a kind and what it should."""
+    """stray() of what digits.pictures makes of `count` pictures of a kind and what it should."""
     drawn = []
 
     def hand(random, digit):
@@ -62,7 +62,7 @@ def strays(name, count):
     found = []
     for _, *file in hard_pictures.pictures(name, count, hand=hand):
         try:
-            image = picture.read(io.BytesIO(hard_pictures.encoded(*file)))
+            image = one_digit.read(io.BytesIO(hard_pictures.encoded(*file)))
         except UserError:
             image = np.zeros([28, 28], np.uint8)
         found.append(stray(image, as_mnist(*drawn[-1])))

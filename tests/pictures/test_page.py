@@ -1,4 +1,4 @@
-"""digits.segmentation on pages that are put together here, so where each digit lies is known."""
+"""digits.pictures.page on pages that are put together here, so where each digit lies is known."""
 import io
 import pathlib
 import time
@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digits import picture, segmentation
 from digits.errors import UserError
+from digits.pictures import one_digit, parts
+from digits.pictures import page as pages
 
 SIZE = 900, 640
 
@@ -129,7 +130,7 @@ def test_every_digit_of_a_page_in_reading_order(hand, kind, wrong):
     mistakes = 0
     for seed in range(3):
         image, boxes, alone = page(hand, seed, **kind)
-        found, images = segmentation.find(image)
+        found, images = pages.find(image)
         assert found.shape == (len(images), 4) and found.dtype.kind == 'i'
         assert images.shape[1:] == (28, 28) and images.dtype == np.uint8
         match = shared(boxes, found)
@@ -141,7 +142,7 @@ def test_every_digit_of_a_page_in_reading_order(hand, kind, wrong):
             # Noise and what is left of a printed line move the edges by some of 20 pixels; a thin
             # pen may be made thicker at one of two sizes and not at the other.
             worst = 20 if 'noise' in kind else 50 if 'ruling' in kind else 12
-            assert difference(images[which], picture.to_mnist(paper)) < worst
+            assert difference(images[which], one_digit.to_mnist(paper)) < worst
     assert mistakes <= wrong
 
 
@@ -160,7 +161,7 @@ BROKEN_ONE = [[(350, 50), (350, 92)], [(350, 100), (350, 150)]]
 
 
 def test_strokes_that_do_not_touch_are_one_digit():
-    found, _ = segmentation.find(drawn(FIVE + FOUR + SEVEN + BROKEN_ONE))
+    found, _ = pages.find(drawn(FIVE + FOUR + SEVEN + BROKEN_ONE))
     assert len(found) == 4
     for digit, box in zip((FIVE, FOUR, SEVEN, BROKEN_ONE), found):
         points = np.concatenate(digit)
@@ -169,7 +170,7 @@ def test_strokes_that_do_not_touch_are_one_digit():
 
 def test_a_small_digit_under_the_bar_of_a_7_is_one_of_its_own():
     small = [(106, 104), (138, 100), (140, 118), (108, 148), (146, 148)]
-    assert len(segmentation.find(drawn([[(50, 50), (110, 50), (55, 150)], small]))[0]) == 2
+    assert len(pages.find(drawn([[(50, 50), (110, 50), (55, 150)], small]))[0]) == 2
 
 
 def test_lines_that_slant_are_read_across_a_wide_gap():
@@ -180,7 +181,7 @@ def test_lines_that_slant_are_read_across_a_wide_gap():
             y = top + 0.07 * left
             ImageDraw.Draw(image).line([(left, y), (left + 30, y), (left + 10, y + 55)], 30, 6)
             boxes.append((left, y, left + 30, y + 55))
-    found, _ = segmentation.find(image)
+    found, _ = pages.find(image)
     assert (shared(np.array(boxes), found).argmax(1) == np.arange(12)).all()
 
 
@@ -191,8 +192,8 @@ def test_lines_that_slant_are_read_across_a_wide_gap():
 ])
 def test_digits_that_touch_are_cut_apart(pair):
     image = drawn(pair)
-    assert picture._components(np.asarray(image) < 128).max() == 1
-    found, _ = segmentation.find(image)
+    assert parts.label(np.asarray(image) < 128).max() == 1
+    found, _ = pages.find(image)
     expected = np.array([[min(x), min(y), max(x), max(y)]
                          for x, y in (zip(*line) for line in pair)])
     assert len(found) == 2
@@ -202,8 +203,8 @@ def test_digits_that_touch_are_cut_apart(pair):
 def test_a_digit_across_a_printed_line_stays_whole():
     lines = [[(0, 120), (399, 124)], [(0, 70), (399, 74)]]
     form = np.minimum(drawn(FIVE + FOUR + SEVEN), drawn(lines, width=3))
-    found, images = segmentation.find(Image.fromarray(form))
-    clean, expected = segmentation.find(drawn(FIVE + FOUR + SEVEN))
+    found, images = pages.find(Image.fromarray(form))
+    clean, expected = pages.find(drawn(FIVE + FOUR + SEVEN))
     assert np.abs(found - clean).max() <= 4
     assert max(difference(a, b) for a, b in zip(images, expected)) < 12
 
@@ -211,10 +212,10 @@ def test_a_digit_across_a_printed_line_stays_whole():
 def test_one_digit_is_what_to_mnist_makes_of_it():
     for name in ('3-pencil-photo.jpg', '4-ballpoint-squared.jpg', '5-transparent.png',
                  '7-chalk.jpg', '3-small-28x28.png', '2-turned-photo.jpg'):
-        path = pathlib.Path(__file__).parent.parent / 'data' / name
-        found, images = segmentation.read(path)
+        path = pathlib.Path(__file__).parents[2] / 'data' / name
+        found, images = pages.read(path)
         assert len(found) == 1, name
-        assert (images[0] == picture.read(path)).all(), name
+        assert (images[0] == one_digit.read(path)).all(), name
 
 
 def test_boxes_are_in_pixels_of_the_upright_picture(hand):
@@ -227,7 +228,7 @@ def test_boxes_are_in_pixels_of_the_upright_picture(hand):
         (large.transpose(back) if back else large).save(file, 'JPEG', exif=exif)
         file.seek(0)
         start = time.perf_counter()
-        found, _ = segmentation.read(file)
+        found, _ = pages.read(file)
         assert time.perf_counter() - start < 6  # 0.5 s on an idle core
         assert len(found) == len(boxes)
         assert (shared(4 * boxes, found).diagonal() > 0.8).all()
@@ -235,18 +236,18 @@ def test_boxes_are_in_pixels_of_the_upright_picture(hand):
 
 def test_light_on_dark_and_on_nothing(hand):
     image, _, _ = page(hand, 2)
-    expected = segmentation.find(image)[0]
+    expected = pages.find(image)[0]
     inverted = image.point(lambda value: 255 - value)
     nothing = Image.new('RGBA', image.size)
     nothing.putalpha(image.point(lambda value: 235 - min(value, 235)))
     for same in (inverted, nothing, image.convert('RGB'), image.convert('P')):
-        assert np.abs(segmentation.find(same)[0] - expected).max() <= 2
+        assert np.abs(pages.find(same)[0] - expected).max() <= 2
 
 
 @pytest.mark.parametrize('size', [(1, 1), (3, 500), (640, 480)])
 def test_a_blank_page(size):
     with pytest.raises(UserError, match='^no ink found; give a picture of digits'):
-        segmentation.find(Image.new('L', size, 200))
+        pages.find(Image.new('L', size, 200))
 
 
 def test_too_many(hand):
@@ -254,12 +255,12 @@ def test_too_many(hand):
     rows = [np.hstack(np.roll(hand, -20 * row, axis=0)[:20]) for row in range(30)]
     image = Image.fromarray(np.uint8(255 - np.vstack(rows)))
     with pytest.raises(UserError, match='more than 500 digits found; cut the picture'):
-        segmentation.find(image)
+        pages.find(image)
     image = image.crop((0, 0, image.width, 28 * 20))
-    assert 380 <= len(segmentation.find(image)[0]) <= 420
+    assert 380 <= len(pages.find(image)[0]) <= 420
     noise = np.random.RandomState(0).randint(0, 256, (750, 1000))
     with pytest.raises(UserError, match='more than 500 digits found'):
-        segmentation.find(Image.fromarray(np.uint8(noise)))
+        pages.find(Image.fromarray(np.uint8(noise)))
 
 
 def test_mistakes_are_told_with_the_name(tmp_path):
@@ -269,7 +270,7 @@ def test_mistakes_are_told_with_the_name(tmp_path):
         if data:
             path.write_bytes(data)
         with pytest.raises(UserError) as error:
-            segmentation.read(path)
+            pages.read(path)
         assert str(error.value).startswith(f'{path}: {sentence}')
 
 
@@ -286,7 +287,7 @@ def test_nothing_gives_a_traceback(hand):
         if turn % 4 == 0:
             image = page(hand, turn)[0].rotate(random.uniform(-180, 180)).reduce(3)
         try:
-            boxes, images = segmentation.find(image)
+            boxes, images = pages.find(image)
             assert len(boxes) == len(images) > 0
             assert (boxes[:, :2] >= 0).all() and (boxes[:, 2:] <= image.size).all()
             assert (boxes[:, :2] < boxes[:, 2:]).all()

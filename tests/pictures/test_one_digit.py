@@ -1,4 +1,4 @@
-"""digits.picture against pictures whose right answer is known from how they were drawn."""
+"""digits.pictures against pictures whose right answer is known from how they were drawn."""
 import gzip
 import io
 import os
@@ -11,10 +11,11 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
-from digits import paths, picture
+from digits import paths
 from digits.errors import UserError
+from digits.pictures import one_digit
 
 SIDE = 240
 # A 4: neither turning nor mirroring it gives the same shape.
@@ -66,7 +67,7 @@ def difference(a, b):
 
 @pytest.fixture(scope='module')
 def expected():
-    return picture.to_mnist(four())
+    return one_digit.to_mnist(four())
 
 
 def test_normalised_as_mnist_is(expected):
@@ -92,12 +93,12 @@ def test_same_as_pillow_alone(expected):
 def test_mnist_like_image_stays():
     image = Image.new('L', (28, 28))
     image.paste(four(64, 18).crop(four(64, 18).getbbox()).resize((14, 20), Image.BOX), (7, 4))
-    once = picture.to_mnist(image)
+    once = one_digit.to_mnist(image)
     for same in (Image.fromarray(once), ImageOps.invert(Image.fromarray(once)),
                  ImageOps.expand(Image.fromarray(once), 40),
                  Image.fromarray(once).resize((280, 280), Image.NEAREST),
                  Image.fromarray(once).point(lambda v: 200 - v // 2)):
-        assert difference(picture.to_mnist(same), once) < 2
+        assert difference(one_digit.to_mnist(same), once) < 2
 
 
 @pytest.mark.parametrize('image', [
@@ -114,7 +115,7 @@ def test_mnist_like_image_stays():
     Image.fromarray(np.asarray(four()).astype(np.float32) * -1e-3),
 ], ids=lambda image: image.mode)
 def test_any_mode_and_colour(image, expected):
-    assert difference(picture.to_mnist(image), expected) < 6
+    assert difference(one_digit.to_mnist(image), expected) < 6
 
 
 @pytest.mark.parametrize('kind, options', [
@@ -122,7 +123,7 @@ def test_any_mode_and_colour(image, expected):
     ('WEBP', {})])
 def test_any_format(kind, options, expected):
     file = file_of(painted('black', 'white'), kind, **options)
-    assert difference(picture.read(file), expected) < 4
+    assert difference(one_digit.read(file), expected) < 4
 
 
 def png_of_16_bits(image):
@@ -199,7 +200,7 @@ def frames(kind, **options):
     'float, TIFF', 'progressive', 'tiles', 'BigTIFF', 'frames, GIF', 'frames, PNG', 'frames, WebP',
     'pages, TIFF'])
 def test_variants_of_formats(data, expected):
-    assert difference(picture.read(io.BytesIO(data)), expected) < 6
+    assert difference(one_digit.read(io.BytesIO(data)), expected) < 6
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
@@ -211,14 +212,14 @@ def test_heic(orientation, expected):
     if orientation > 1:
         image = image.transpose(UNDO[orientation])
     data = file_of(image, 'HEIF', exif=exif.tobytes(), quality=90)
-    assert difference(picture.read(data), expected) < 6
+    assert difference(one_digit.read(data), expected) < 6
 
 
 def test_avif(expected):
     Image.init()
     if 'AVIF' not in Image.SAVE:
         pytest.skip('this Pillow writes no AVIF')
-    assert difference(picture.read(file_of(painted('black', 'white'), 'AVIF')), expected) < 6
+    assert difference(one_digit.read(file_of(painted('black', 'white'), 'AVIF')), expected) < 6
 
 
 @pytest.mark.parametrize('start, module, sentence', [
@@ -229,16 +230,16 @@ def test_avif(expected):
 def test_a_kind_that_needs_a_package_names_it(monkeypatch, start, module, sentence):
     monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
     with pytest.raises(UserError) as error:
-        picture.read(io.BytesIO(start))
+        one_digit.read(io.BytesIO(start))
     assert str(error.value) == f'the picture: {sentence}'
 
 
 def test_what_reads_a_kind_is_imported_when_it_is_met(tmp_path):
     path = tmp_path / 'four.png'
     path.write_bytes(png())
-    code = ('import sys\nfrom digits import picture\n'
+    code = ('import sys\nfrom digits.pictures import read\n'
             'print(*(word for word in sys.modules if "Plugin" in word or "heif" in word))\n'
-            'picture.read(sys.argv[1])\n'
+            'read(sys.argv[1])\n'
             'print(*(word for word in sys.modules if "Plugin" in word or "heif" in word))')
     said = subprocess.run([sys.executable, '-c', code, str(path)], stdout=subprocess.PIPE,
                           text=True, check=True, cwd=str(paths.PROJECT_ROOT)).stdout
@@ -249,7 +250,7 @@ def test_palette_with_transparency(expected):
     image = four().point(lambda v: v // 64).convert('L')
     image.putpalette([0, 0, 0] * 256)
     image = image.copy()
-    assert difference(picture.read(file_of(image, 'PNG', transparency=0)), expected) < 8
+    assert difference(one_digit.read(file_of(image, 'PNG', transparency=0)), expected) < 8
 
 
 def test_page_with_transparent_corners(expected):
@@ -257,7 +258,7 @@ def test_page_with_transparent_corners(expected):
     alpha = Image.new('L', image.size)
     ImageDraw.Draw(alpha).rectangle((20, 10, 225, 230), 255)
     image.putalpha(alpha)
-    assert difference(picture.to_mnist(image), expected) < 4
+    assert difference(one_digit.to_mnist(image), expected) < 4
 
 
 @pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'TIFF', 'WEBP'])
@@ -268,13 +269,13 @@ def test_every_exif_orientation(kind, orientation, expected):
         image = image.transpose(UNDO[orientation])
     exif = Image.Exif()
     exif[0x0112] = orientation
-    assert difference(picture.read(file_of(image, kind, exif=exif)), expected) < 4
+    assert difference(one_digit.read(file_of(image, kind, exif=exif)), expected) < 4
 
 
 def test_first_frame_of_an_animation(expected):
     frames = [painted('black', 'white'), painted('black', 'white').rotate(90)]
     file = file_of(frames[0], 'GIF', save_all=True, append_images=frames[1:])
-    assert difference(picture.read(file), expected) < 4
+    assert difference(one_digit.read(file), expected) < 4
 
 
 @pytest.mark.parametrize('dark', [False, True])
@@ -284,7 +285,7 @@ def test_uneven_light_and_noise(dark, expected):
     ink = np.asarray(four()) / 255
     page = 0.1 + 0.3 * light + 0.5 * ink if dark else light * (1 - 0.7 * ink)
     image = Image.fromarray(np.uint8(page.clip(0, 1) * 255))
-    assert difference(picture.to_mnist(image), expected) < 10
+    assert difference(one_digit.to_mnist(image), expected) < 10
 
 
 def test_specks_and_frame_are_left_out(expected):
@@ -292,7 +293,7 @@ def test_specks_and_frame_are_left_out(expected):
     draw = ImageDraw.Draw(image)
     draw.rectangle((6, 6, 233, 233), outline='black', width=4)
     draw.ellipse((20, 210, 24, 214), 'black')
-    assert difference(picture.to_mnist(image), expected) < 4
+    assert difference(one_digit.to_mnist(image), expected) < 4
 
 
 def test_a_far_corner_and_a_large_photo_take_little_time(expected):
@@ -300,57 +301,21 @@ def test_a_far_corner_and_a_large_photo_take_little_time(expected):
     photo.paste(painted('#303040', '#d8d4c8').resize((720, 720)), (3100, 2200))
     file = file_of(photo, 'JPEG')
     start = time.perf_counter()
-    image = picture.read(file)
+    image = one_digit.read(file)
     assert time.perf_counter() - start < 2  # 0.1 s on an idle core
     assert difference(image, expected) < 10
 
 
 def test_digit_cropped_to_its_ink(expected):
     image = ImageOps.invert(four())
-    assert difference(picture.to_mnist(image.crop(four().getbbox())), expected) < 4
-
-
-def test_parts_are_those_that_pillow_floods():
-    random = np.random.RandomState(0)
-    for _ in range(60):
-        mask = random.rand(*random.randint(1, 30, 2)) < random.rand()
-        labels = picture._components(mask)
-        assert ((labels > 0) == mask).all()
-        assert set(labels[mask]) == set(range(1, labels.max() + 1))
-        # Spread out and grown by a pixel, neighbours touch along a side even if at a corner before.
-        spread = np.zeros([2 * side for side in mask.shape], np.int32)
-        spread[::2, ::2] = mask
-        image = Image.fromarray(spread).filter(ImageFilter.MaxFilter(3))
-        for label in range(1, labels.max() + 1):
-            y, x = np.argwhere(labels == label)[0]
-            ImageDraw.floodfill(image, (int(2 * x), int(2 * y)), 1 + label)
-            flooded = np.asarray(image)[::2, ::2] == 1 + label
-            assert ((flooded & mask) == (labels == label)).all()
-
-
-@pytest.mark.parametrize('which, extreme', [(ImageFilter.MinFilter, np.minimum),
-                                            (ImageFilter.MaxFilter, np.maximum)])
-@pytest.mark.parametrize('shape', [(1, 1), (1, 9), (7, 3), (20, 33)])
-def test_extremes_in_a_window_are_those_of_pillow_step_by_step(which, extreme, shape):
-    values = np.random.RandomState(0).rand(*shape).astype(np.float32)
-    image = Image.fromarray(values)
-    for reach in range(1, 12):
-        image = image.filter(which(3))
-        assert (picture._in_window(extreme, values, reach) == np.asarray(image)).all()
-
-
-@pytest.mark.parametrize('count', [0, 1, 6])
-def test_mirrored_rows_are_those_of_numpy(count):
-    values = np.random.RandomState(0).rand(7, 3)
-    expected = np.pad(values, [(count, count), (0, 0)], 'reflect', reflect_type='odd')
-    assert (picture._mirrored(values, count) == expected).all()
+    assert difference(one_digit.to_mnist(image.crop(four().getbbox())), expected) < 4
 
 
 @pytest.mark.parametrize('size', [(1, 1), (1, 300), (28, 28), (500, 400)])
 def test_no_ink(size):
     for mode in ('1', 'L', 'RGB', 'RGBA', 'I', 'F'):
         with pytest.raises(UserError, match='^no ink found; give a picture of one digit'):
-            picture.to_mnist(Image.new(mode, size))
+            one_digit.to_mnist(Image.new(mode, size))
 
 
 def png():
@@ -359,23 +324,23 @@ def png():
 
 def test_a_folder_and_an_open_file(tmp_path, expected):
     with pytest.raises(UserError, match='is a folder; give a picture in it'):
-        picture.read(str(tmp_path))
+        one_digit.read(str(tmp_path))
     path = tmp_path / 'four.png'
     path.write_bytes(png())
     with path.open('rb') as file:
-        assert difference(picture.read(file), expected) < 4
+        assert difference(one_digit.read(file), expected) < 4
         assert not file.closed
     with pytest.raises(UserError, match='^the picture: not a picture'):
-        picture.read(io.BytesIO(b'seven'))
+        one_digit.read(io.BytesIO(b'seven'))
 
 
 def test_pictures_to_try_are_read():
     """The pictures that come with the project: one per digit at least, all with ink in 20 x 20."""
-    paths = sorted(path for path in (pathlib.Path(__file__).parent.parent / 'data').iterdir()
+    paths = sorted(path for path in (pathlib.Path(__file__).parents[2] / 'data').iterdir()
                    if path.name[:2] in {f'{digit}-' for digit in range(10)})
     assert {path.name[0] for path in paths} == set('0123456789')
     for path in paths:
-        image = picture.read(path)
+        image = one_digit.read(path)
         sides = [np.ptp(np.flatnonzero(image.any(axis))) + 1 for axis in (0, 1)]
         assert max(sides) == 20, path.name
         assert 5 < image.mean() < 70, path.name
@@ -386,7 +351,7 @@ def test_mnist_itself_stays():
     path = pathlib.Path(os.environ.get('MNIST_DATA_DIR', 'data')) / 'train-images-idx3-ubyte.gz'
     with gzip.open(path) as file:
         images = np.frombuffer(file.read(16 + 200 * 784), np.uint8, offset=16).reshape(-1, 28, 28)
-    differences = [difference(picture.to_mnist(Image.fromarray(255 - image)), image)
+    differences = [difference(one_digit.to_mnist(Image.fromarray(255 - image)), image)
                    for image in images]
     # Not 0: a faint outermost row is cut, and 19 rows become 20 again.
     assert np.median(differences) < 2

@@ -1,0 +1,181 @@
+"""A decoded picture -> where it is ink and how much: colours, transparency, polarity, paper."""
+from typing import Tuple
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from digits.errors import UserError
+from digits.pictures import parts
+
+MIN_CONTRAST = 0.06  # of the paper's brightness: less than this is paper, not ink
+THUMBNAIL = 64  # pixels: shades of paper need no more
+
+
+def ink_of(image: Image.Image, max_side: int) -> Tuple[np.ndarray, np.ndarray]:
+    """An upright PIL image -> (ink, mask), float and bool [h, w], neither side over `max_side`.
+
+    Ink is the share of the paper's light that is missing, about 0 to 1; the mask says where that
+    is enough to be ink, which may be nowhere. The sides are the picture's divided by a whole
+    number, rounded up. Raises UserError if the picture has no pixel.
+    """
+    grey = _grey(_opaque_or_alpha(image, max_side))
+    small = _thumbnail(grey)
+    if _light_on_dark(small):
+        grey, small = 1 - grey, 1 - small
+    ink = _ink(grey, _paper(grey, small))
+    return ink, ink > _threshold(ink)
+
+
+def _opaque_or_alpha(image, max_side):
+    """Mode L or RGB without transparency, neither side over `max_side`.
+
+    Where strokes were drawn on nothing, their shape is the alpha channel whatever their colour.
+    Where a page has transparent parts, they are filled with the page's brightness.
+    """
+    if 0 in image.size:
+        raise UserError('no pixel in it; give a picture of one digit')
+    if image.mode == 'F' or image.mode.startswith('I'):
+        image = _shrunk(image if image.mode in 'FI' else image.convert('I'), max_side)
+        return Image.fromarray(_stretched(np.asarray(image)))
+    if image.mode == 'LAB':  # Pillow turns it into nothing else
+        return _shrunk(image.getchannel(0), max_side)
+    if not (image.getbands()[-1] in 'Aa' or 'transparency' in image.info):
+        if image.mode not in ('L', 'RGB'):
+            image = image.convert('L' if image.mode == '1' else 'RGB')
+        return _shrunk(image, max_side)
+    if image.mode == 'La':  # Pillow turns it into nothing else
+        image = image.convert('LA')
+    if image.mode in ('LA', 'RGBA'):  # a large picture is not held four times over
+        image = _shrunk(image, max_side)
+    image = _shrunk(image.convert('RGBA'), max_side)
+    alpha = image.getchannel('A')
+    if alpha.getextrema()[0] == alpha.getextrema()[1]:
+        return image.convert('RGB')
+    seen = np.asarray(alpha) > 127
+    grey = np.asarray(image.convert('L'))[seen]
+    box = np.asarray(alpha.crop(alpha.getbbox())) > 127
+    # Strokes fill little of their box, and a straight 1 that fills it is of one colour.
+    if grey.size == 0 or box.mean() < 0.5 or grey.std() < 12:
+        return alpha
+    page = Image.new('RGBA', image.size, (int(np.median(grey)),) * 3 + (255,))
+    return Image.alpha_composite(page, image).convert('RGB')
+
+
+def _stretched(values):
+    """16-bit, 32-bit or float [h, w], no agreed range -> uint8, darkest 0 and lightest 255."""
+    values = np.nan_to_num(values, posinf=0, neginf=0).astype(np.float64)
+    low, high = values.min(), values.max()
+    return np.uint8((values - low) / (high - low or 1) * 255)
+
+
+def _shrunk(image, max_side):
+    """The picture with its longer side at most `max_side`, area-averaged."""
+    factor = -(-max(image.size) // max_side)
+    return image.reduce(factor) if factor > 1 else image
+
+
+def _grey(image):
+    """Float32 [h, w] in 0..1: colours seen along the line on which the picture's differ most.
+
+    Luminance would lose yellow ink on white. Only positive weights: light stays light.
+    """
+    values = np.asarray(image, np.float32) / 255
+    if image.mode == 'L':
+        return values
+    # Each colour in a row of its own: what walks over all pixels in steps of three takes longer.
+    spread = np.stack([band.ravel() - np.float32(mean)
+                       for band, mean in zip(cv2.split(values), cv2.mean(values))])
+    # BLAS is made for larger matrices than 3 x 3 and takes longer than einsum.
+    axis = np.linalg.eigh(np.einsum('in,jn->ij', spread, spread))[1][:, -1]
+    weights = np.maximum(axis if axis.sum() > 0 else -axis, 0)
+    return cv2.transform(values, (weights / weights.sum())[None])
+
+
+def _thumbnail(grey):
+    """`grey` with its longer side at most THUMBNAIL, area-averaged."""
+    image = Image.fromarray(grey)
+    scale = min(1, THUMBNAIL / max(image.size))
+    return np.asarray(image.resize([max(1, round(side * scale)) for side in image.size],
+                                   Image.BOX))
+
+
+def _radius(small):
+    """Of a window of a quarter of the picture."""
+    return max(1, max(small.shape) // 8)
+
+
+def _light_on_dark(small):
+    """Whether the ink is the lighter.
+
+    Where light and dark meet, within a window, ink is the smaller part, above all at the
+    picture's edge. Looked at window by window because uneven light can make the shade on a
+    white page darker than ink elsewhere. Where that leaves doubt, ink is in narrower strokes.
+    """
+    low, high = parts.eroded(small, _radius(small)), parts.dilated(small, _radius(small))
+    contrast = high - low
+    meet = (contrast >= contrast.max() / 2).astype(np.float32)
+    votes = np.where(small > (high + low) / 2, meet, -meet)
+    rows, columns = (np.ones(side, np.float32) for side in votes.shape)
+    # The outermost pixels count four times: a bold digit cropped close fills half the picture.
+    rows[[0, -1]] = columns[[0, -1]] = 4
+    lead = rows @ votes @ columns / (rows @ meet @ columns)
+    if abs(lead) < 0.3:
+        lead += _narrower(small) / 2
+    return lead < 0
+
+
+def _narrower(small):
+    """Which is in narrower strokes: 1 if all the dark is, -1 if all the light is.
+
+    By granulometry (Matheron, 1975): what a closing fills is dark and narrower than its window,
+    what an opening cuts off is light; the narrower the window, the more it counts. The edge of a
+    shadow is neither, on whatever side of it there is more.
+    """
+    dark = light = 0
+    for radius in (1, 2, 4, 8):
+        closed = parts.eroded(parts.dilated(small, radius), radius)
+        opened = parts.dilated(parts.eroded(small, radius), radius)
+        dark += (closed - small).sum() / radius
+        light += (small - opened).sum() / radius
+    return (dark - light) / max(dark + light, 1e-9)
+
+
+def _paper(grey, small):
+    """Brightness [h, w] of the paper behind the ink, never 0.
+
+    If it is the same everywhere, as in drawings, the brightness that is seen most. Else a closing
+    (largest in a window, then smallest of those): what is darker than its surroundings and
+    narrower than a quarter of the picture is gone, shade and its edges stay.
+    """
+    light = np.sort(small[small >= (small.min() + small.max()) / 2])
+    darker, most, lighter = np.interp(np.array([0.2, 0.5, 0.95]) * (len(light) - 1),
+                                      np.arange(len(light)), light)  # percentiles
+    if lighter - darker < 0.08 * np.ptp(small):
+        return np.maximum(np.float32(most), grey)
+    radius = _radius(small)
+    top, left = (min(radius, side - 1) for side in small.shape)
+    closed = parts.eroded(parts.dilated(parts.extended(small, top, left), radius), radius + 1)
+    closed = closed[top:top + small.shape[0], left:left + small.shape[1]]
+    return np.maximum(cv2.resize(closed, grey.shape[::-1]), grey)
+
+
+def _ink(grey, paper):
+    """Share [h, w] of the paper's light that is missing: 0 on paper, in shade as in light.
+
+    Where the paper is next to black, its noise would be the largest share of all.
+    """
+    return (paper - grey) / np.maximum(paper, max(paper.max() / 4, np.float32(1 / 255)))
+
+
+def _threshold(ink):
+    """Least share that is ink: Otsu's, and at least 0.4 of the way from paper to strongest ink.
+
+    Otsu's alone (IEEE Trans. SMC 9(1), 1979) splits the texture of the paper where the ink covers
+    little of it.
+    """
+    levels = np.minimum(ink * 256, 255).astype(np.uint8)
+    counts = np.cumsum(cv2.calcHist([levels], [0], None, [256], [0, 256]), dtype=float)
+    paper, strongest = (np.searchsorted(counts, ink.size * np.array([0.5, 0.998])) + 0.5) / 256
+    otsu, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)
+    return max((otsu + 1) / 256, paper + 0.4 * (strongest - paper), MIN_CONTRAST)

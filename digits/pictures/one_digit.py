@@ -1,0 +1,124 @@
+"""A picture of one handwritten digit -> 28 x 28 as MNIST has it.
+
+A network reads only what looks like the images it learned from, so a photo or a drawing goes
+the way MNIST's own digits went: ink found, cropped, and normalised.
+"""
+import numpy as np
+from PIL import Image
+
+from digits.errors import UserError
+from digits.pictures import parts
+from digits.pictures.decoding import naming_errors, open_picture, upright
+from digits.pictures.ink import ink_of
+from digits.pictures.normalisation import normalised
+
+MAX_SIDE = 400  # pixels: a digit a tenth of a photo wide still has 2 for each of MNIST's 20
+# Sentences that draw.py's page says in its own words.
+NO_INK = 'no ink found; give a picture of one digit, darker or lighter than the paper'
+NO_DIGIT = 'no digit found: this does not look like ink on paper'
+SEVERAL = 'several digits; give one alone, or read them all with predict.py --page'
+
+
+def read(path, **bounds) -> np.ndarray:
+    """The picture in `path`, a file's name or an open binary file, as to_mnist gives it.
+
+    bounds: what it may cost to decode, as decoding.open_picture has them. Raises UserError, with
+    the file's name.
+    """
+    with naming_errors(path):
+        return to_mnist(open_picture(path, MAX_SIDE, **bounds))
+
+
+def to_mnist(image: Image.Image) -> np.ndarray:
+    """A PIL image of one digit, any mode and size -> uint8 [28, 28], white ink on black.
+
+    Raises UserError if there is no ink, no digit or more than one.
+    """
+    ink, mask = ink_of(upright(image), MAX_SIDE)
+    if not mask.any():
+        raise UserError(NO_INK)
+    # Otsu's measure of a threshold: the share of the variance that lies between ink and paper.
+    share, variance = mask.mean(), ink.var()
+    between = (share * (ink[mask].mean() - ink.mean())) ** 2
+    if between < 0.65 * variance * share * (1 - share):
+        raise UserError(NO_DIGIT)
+    return normalised(ink, digit_in(ink, mask))
+
+
+def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """`mask` [h, w] of the digit alone: its heaviest part and, step by step, what is beside that.
+
+    Left out are specks, a box drawn around all, what the picture's edge cuts off beside a whole
+    digit, ink half as dark as the digit's or less (shade), and what is longer than the digit
+    though less ink (ruled lines): nothing that a digit in several strokes could need. Raises
+    UserError if there are several digits, or too many parts for one. The mask is not empty.
+    """
+    side = -(-max(mask.shape) // 200)
+    labels = parts.label(parts.blocks(mask, side))
+    if labels.max() == 1:
+        return mask
+    found = parts.Parts.of(labels)
+    part = parts.pixels(labels, side, mask.shape)[mask] - 1
+    weights = np.bincount(part, ink[mask])
+    darkness = weights / np.bincount(part)
+    weights[weights < weights.max() / 30] = 0
+    if np.count_nonzero(weights) > 8:
+        raise UserError(NO_DIGIT)
+    for number in np.flatnonzero(weights):
+        others = np.count_nonzero(weights > weights[number] / 16) > 1
+        if others and _is_frame(found.mask_of(number), labels.shape):
+            weights[number] = 0
+    height, width = labels.shape
+    cut = ((found.boxes[:, :2] == 0) | (found.boxes[:, 2:] == (width, height))).any(1)
+    main = np.where(cut, weights / 4, weights).argmax()
+    if not cut[main]:
+        weights[cut] = 0
+    weights[darkness < darkness[main] / 2] = 0
+    lengths = found.sizes.max(1)
+    weights[lengths > 2.5 * lengths[main]] = 0
+    chosen = _grown(found, main, weights > 0, max(height, width) // 4)
+    tall = found.boxes[chosen, 3].max() - found.boxes[chosen, 1].min()
+    if _side_by_side(found.boxes[chosen], tall):
+        raise UserError(SEVERAL)
+    kept = np.append(False, chosen)[labels]
+    return mask & parts.pixels(kept, side, mask.shape)
+
+
+def _grown(found, main, candidates, least):
+    """bool [parts]: the part `main` and those candidates that lie beside it, or beside such a one.
+
+    Beside is within half the length of what is chosen so far, or of `least` if that is longer.
+    """
+    places = found.sorted_pixels()
+    chosen = np.arange(len(found)) == main
+    while True:
+        top_left, bottom_right = found.boxes[chosen, :2].min(0), found.boxes[chosen, 2:].max(0)
+        reach = max((bottom_right - top_left).max(), least) // 2 + 1
+        rows, columns = places
+        near = ((columns >= top_left[0] - reach) & (columns < bottom_right[0] + reach) &
+                (rows >= top_left[1] - reach) & (rows < bottom_right[1] + reach))
+        grown = np.logical_or.reduceat(near, found.starts) & candidates
+        if (grown == chosen).all():
+            return chosen
+        chosen = grown
+
+
+def _side_by_side(boxes, height):
+    """Whether two of the parts' boxes, tall for a digit of that `height`, stand next to each other.
+    """
+    tall = sorted((left, right) for left, top, right, bottom in boxes
+                  if bottom - top > 0.6 * height)
+    return any(end - left < 0.25 * min(end - start, right - left)
+               for (start, end), (left, right) in zip(tall, tall[1:]))
+
+
+def _is_frame(box, shape):
+    """Whether a part, bool [h, w] of its box, is a drawn box in a picture of that shape.
+
+    That is half the picture or more, four straight sides, hollow.
+    """
+    y, x = (side // 8 + 1 for side in box.shape)
+    sides = box[:y].any(0), box[-y:].any(0), box[:, :x].any(1), box[:, -x:].any(1)
+    return (min(np.array(box.shape) / shape) >= 0.5 and
+            min(side.mean() for side in sides) > 0.9 and
+            box[y:-y, x:-x].sum() < box.sum() / 20)
