@@ -33,7 +33,7 @@ def run(script, steps, flags):
     """(seconds of training, bytes over loopback) of a run in a network namespace of its own."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(HOME / script), '--steps', str(steps), '--batch-size',
-                   str(BATCH), '--quiet', '--validation-size', '500', '--outliers', '0',
+                   str(BATCH), '--quiet', '--validation-size', '500',
                    '--run-dir', f'{folder}/run', *flags]
         process = subprocess.Popen(
             ['unshare', '-rn', 'sh', '-c', 'ip link set lo up && "$@" > /dev/null && '

@@ -473,7 +473,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--out', type=Path, required=True, metavar='DIR')
-    parser.add_argument('--count', type=command_line.whole, default=20, metavar='N',
+    parser.add_argument('--count', type=command_line.positive_int, default=20, metavar='N',
                         help='pictures of each kind (default %(default)s)')
     parser.add_argument('--seed', type=command_line.seed, default=0)
     parser.add_argument('--mnist', action='store_true',

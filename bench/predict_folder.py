@@ -64,9 +64,9 @@ def main():
     """Print every figure and write the section."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--pictures', type=command_line.whole, default=10000, metavar='N',
+    parser.add_argument('--pictures', type=command_line.positive_int, default=10000, metavar='N',
                         help='how many (default %(default)s)')
-    parser.add_argument('--rounds', type=command_line.whole, default=5)
+    parser.add_argument('--rounds', type=command_line.positive_int, default=5)
     args = parser.parse_args()
     lines = []
     with tempfile.TemporaryDirectory() as folder:

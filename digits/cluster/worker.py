@@ -59,7 +59,7 @@ class WorkerRun:
         self.total_steps = total_steps(args, count)
         self.chief, self.folder = args.task_index == 0, None
         self._model = GraphModel(None, saver, *tensors)
-        self._precision = precision
+        self._model.precision = precision
         self._every = evaluation.interval(self.total_steps, count / self._images_a_step)
         self._own_steps, self._summaries, self.training_accuracy = 0, None, None
         self._training_seconds, self._reported = 0.0, time.perf_counter()
@@ -68,9 +68,7 @@ class WorkerRun:
         with contextlib.ExitStack() as stack:
             if self.chief:
                 self._folder = stack.enter_context(RunFolder(
-                    self.args, self._data, self.total_steps, parameters=self._model.parameters,
-                    convolutions=self._model.convolutions, precision=self._precision,
-                    placeholders=self._model.placeholders))
+                    self.args, self._data, self._model, self.total_steps))
                 self.folder, self.record = str(self._folder.path), self._folder.record
             self._watchdog = Watchdog(self.args)
             self._watchdog.start()
@@ -91,7 +89,7 @@ class WorkerRun:
         if not self.chief:
             return
         self._model.session = self._session
-        self._seconds_before = self._folder.begin(self._model, self.step)
+        self._seconds_before = self._folder.begin(self.step)
         if args.summary_every:
             from digits.training import tensorboard  # only for who wants it
             self._summaries = tensorboard.RunSummaries(self._folder.path, self._model, self._data,

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import List
 
+import numpy as np
+
 from digits import STARTED, files, locks, paths
 from digits.errors import UserError
 from digits.training import record as records
@@ -22,17 +24,18 @@ class RunFolder:
 
     `path` is the folder, `record` its Record; `resumed` says whether it held a run before.
     With args.resume that of args.run_dir, otherwise a new one. data: the Datasets to train on;
-    known: fields of the record. Raises UserError if another process is training in it, if the run
-    in it is of another data set, if nothing can be written there.
+    model: a GraphModel or an ArrayModel. Raises UserError if another process is training in it, if
+    the run in it is of another data set, if nothing can be written there.
     """
 
-    def __init__(self, args, data, total_steps: int, **known):
-        self._args, self._data = args, data
-        self._total_steps, self._known = total_steps, known
+    def __init__(self, args, data, model, total_steps: int):
+        self._args, self._data, self._model = args, data, model
+        self._total_steps = total_steps
         self.resumed = bool(args.resume)
 
     def __enter__(self):
-        args, data = self._args, self._data
+        args, data, model = self._args, self._data, self._model
+        one, _ = next(data.train.in_order(1))
         self.path = Path(args.run_dir) if self.resumed else new_folder(args)
         with contextlib.ExitStack() as stack:
             stack.enter_context(locks.held(self.path))
@@ -43,14 +46,17 @@ class RunFolder:
                                     f'{args.data_dir} holds {data.name}')
             else:
                 self.record = Record.new(args, data.name, self._total_steps)
-            self.record = dataclasses.replace(self.record, **self._known)
+            self.record = dataclasses.replace(
+                self.record, parameters=model.parameters, convolutions=model.convolutions,
+                arrays=model.arrays, placeholders=model.placeholders, precision=model.precision,
+                pixel_max=255 if one.dtype == np.uint8 else 1)
             self._keep_lesson()
             if not self.resumed:  # a kill from here on leaves a run to resume
                 self.record.write(self.path)
             self._stack = stack.pop_all()
         return self
 
-    def begin(self, model, step: int) -> float:
+    def begin(self, step: int) -> float:
         """Note that the run goes on after a step; returns the seconds of training before that.
 
         Evaluations after the checkpoint are discarded.
@@ -58,8 +64,8 @@ class RunFolder:
         record = self.record
         record.evaluations = {done: entry for done, entry in record.evaluations.items()
                               if done.isdecimal() and int(done) <= step}
-        record.seconds['import'] = round(model.import_seconds, 3)
-        record.versions.update(model.versions)
+        record.seconds['import'] = round(self._model.import_seconds, 3)
+        record.versions.update(self._model.versions)
         self._whole_before = record.seconds['whole']
         record.status, record.steps = 'running', step
         record.write(self.path)

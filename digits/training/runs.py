@@ -3,8 +3,6 @@ import contextlib
 import math
 import time
 
-import numpy as np
-
 from digits import command_line
 from digits.errors import UserError
 from digits.training import evaluation, progress
@@ -29,17 +27,13 @@ class Run:
         self._saved_step, self._training_seconds = 0, 0.0
 
     def __enter__(self):
-        model, (one, _) = self._model, next(self._data.train.in_order(1))
         with contextlib.ExitStack() as stack:
             self._folder = stack.enter_context(RunFolder(
-                self._args, self._data, self.total_steps, parameters=model.parameters,
-                convolutions=model.convolutions, arrays=model.arrays, precision=model.precision,
-                placeholders=model.placeholders,
-                pixel_max=255 if one.dtype == np.uint8 else 1))
+                self._args, self._data, self._model, self.total_steps))
             self._signals = stack.enter_context(Signals())
             self._stack = stack.pop_all()
         self.record = self._folder.record
-        self._checkpoints = model.checkpoints(self._folder.path)
+        self._checkpoints = self._model.checkpoints(self._folder.path)
         return self
 
     def _begin(self):
@@ -51,7 +45,7 @@ class Run:
                 raise UserError(
                     f'{self._folder.path}: its checkpoint is of step {self.step:,}, and the run '
                     f'has {self.total_steps:,}; train again, in another folder')
-        self._training_seconds = self._folder.begin(self._model, self.step)
+        self._training_seconds = self._folder.begin(self.step)
         if self._args.summary_every:
             from digits.training import tensorboard  # a quarter of a second, only for who wants it
             self._summaries = tensorboard.RunSummaries(self._folder.path, self._model, self._data,
