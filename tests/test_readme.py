@@ -143,6 +143,13 @@ def test_a_lesson_shows_the_output_that_the_documentation_shows(lesson):
     assert any(f'```console\n{shown}\n```' in text for text in TEXTS.values())
 
 
+def test_an_output_stands_on_one_page():
+    """Numbers have one place; other pages link to it."""
+    shown = [block for page in PAGES if page.name != 'README.ko.md'
+             for block in blocks(TEXTS[page]) if block.startswith('```console')]
+    assert len(shown) == len(set(shown)) > 8
+
+
 def test_every_article_has_its_row():
     """compare.py --articles prints the rows; each must be there, with numbers in it."""
     shown = rows(TEXTS[PROJECT_ROOT / 'docs/articles.md'])
