@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-import compare
 import mnist_cnn
 import mnist_distributed
 import mnist_numpy_sigmoid
 import mnist_softmax
 from digits.datasets import download
 from digits.paths import PROJECT_ROOT
+from digits.training import articles
 
 READMES = [PROJECT_ROOT / name for name in ('README.md', 'README.ko.md')]
 CHANGELOG = PROJECT_ROOT / 'CHANGELOG.md'
@@ -153,11 +153,11 @@ def test_an_output_stands_on_one_page():
 def test_every_article_has_its_row():
     """compare.py --articles prints the rows; each must be there, with numbers in it."""
     shown = rows(TEXTS[PROJECT_ROOT / 'docs/articles.md'])
-    for article, command, figure, *_, seeds in compare.ARTICLES:
+    for row in articles.ROWS:
         ((_, ours_is, theirs, ours, steps, seconds),) = (
-            row for row in shown if row[0] == article and len(row) == 6)
-        assert (ours_is, theirs) == (f'`python {command}`', figure)
-        assert re.match(rf'0\.\d{{4}} \(0\.\d{{4}} to 0\.\d{{4}}, n = {seeds}\)', ours)
+            cells for cells in shown if cells[0] == row.name and len(cells) == 6)
+        assert (ours_is, theirs) == (f'`python {row.command}`', row.figure)
+        assert re.match(rf'0\.\d{{4}} \(0\.\d{{4}} to 0\.\d{{4}}, n = {row.seeds}\)', ours)
         assert re.match(r'[\d,]+', steps) and float(seconds) > 0
 
 

@@ -170,5 +170,5 @@ class Record:
             files.write_whole(folder / NAME,
                               (json.dumps(dataclasses.asdict(self), indent=2) + '\n').encode())
         except OSError as error:
-            raise UserError(f'{folder}: {NAME} could not be written, is the disk full or the '
+            raise UserError(f'{folder}: run.json could not be written, is the disk full or the '
                             f'folder gone? ({error.strerror})', 1) from error
