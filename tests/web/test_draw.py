@@ -21,10 +21,11 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
-from digits import idx, report
+from digits import idx
 from digits.paths import PROJECT_ROOT as HOME
+from digits.web import report
 
-server_room = pytest.importorskip('digits.server')
+server_room = pytest.importorskip('digits.web.server')
 PICTURES = sorted(path for path in (HOME / 'data').iterdir() if path.suffix in ('.png', '.jpg'))
 THREE = (HOME / 'data' / '3-pencil-photo.jpg').read_bytes()
 CANVAS = (HOME / 'data' / '8-dark-canvas.png').read_bytes()
@@ -130,7 +131,7 @@ def test_the_page_and_its_parts_are_served_safely(server):
     for path, (name, kind) in server_room.FILES.items():
         status, headers, body = ask(server, 'GET', path)
         assert (status, headers['Content-Type']) == (200, kind)
-        assert body == (HOME / 'digits' / 'page' / name).read_bytes()
+        assert body == (HOME / 'digits' / 'web' / 'page' / name).read_bytes()
         for field, value in server_room.HEADERS.items():
             assert headers[field] == value
         assert 'Server' not in headers
@@ -387,7 +388,7 @@ def test_a_line_is_logged_for_each_request_and_the_report_counts_them(server, lo
     assert 'pixels' in second['error'] and second['severity'] == 'WARNING'
     assert third['httpRequest']['userAgent'] == 'a "browser"'
     assert fourth['httpRequest']['status'] in (400, 421)  # waitress 2 takes it for a request
-    said = subprocess.run([sys.executable, '-m', 'digits.report', str(log)], text=True,
+    said = subprocess.run([sys.executable, '-m', 'digits.web.report', str(log)], text=True,
                           capture_output=True, check=True, cwd=str(HOME)).stdout
     assert re.search(r'^requests +[\d,]+ \(.*x 200', said)
     assert 'bad lines' not in said
@@ -425,7 +426,7 @@ def test_a_full_disk_fails_no_request(serving, cnn_run, where):
 
 
 def test_the_log_rotates(tmp_path, monkeypatch):
-    from digits import request_log
+    from digits.web import request_log
     monkeypatch.setattr(request_log, 'MOST_BYTES', 2000)
     log = request_log.RequestLog(str(tmp_path / 'log'), 'run')
     for number in range(100):

@@ -278,7 +278,7 @@ def test_a_phone_in_korean_draws_with_a_finger(window):
 
 
 def test_both_languages_have_the_same_words_and_the_servers_bounds(window):
-    from digits import server as room
+    from digits.web import server as room
     page = window()
     english, korean = page.page.evaluate('[Object.keys(TEXT.en), Object.keys(TEXT.ko)]')
     assert sorted(english) == sorted(korean)

@@ -50,7 +50,7 @@ const text = TEXT[LANGUAGE];
 const PEN = 0.068;                // width of the line, of the paper's side
 const SENT = 140;                 // pixels a side of the drawing that is sent
 const PAUSE = 60;                 // milliseconds between two questions at least
-const MOST_BYTES = 8000000;       // of a picture, as digits/server.py has it
+const MOST_BYTES = 8000000;       // of a picture, as digits/web/server.py has it
 const MOST_PIXELS = 16000000;
 const STEP = 0.02;                // of the paper's side: an arrow key's
 

@@ -1,6 +1,6 @@
 """What draw.py's log says of a day: requests, latencies, digits, doubt.
 
-$ python -m digits.report requests.log
+$ python -m digits.web.report requests.log
 """
 import argparse
 import collections
