@@ -4,55 +4,43 @@ It trusts nobody who asks. A web page of somebody else's reaches a server on loo
 name that its owner lets point there (DNS rebinding), so the Host that a browser names must be ours.
 What a picture may cost is bounded in bytes, pixels and seconds, what waits is bounded in number.
 """
-import base64
-import io
+import asyncio
+import concurrent.futures
 import ipaddress
 import json
 import logging
 import re
-import select
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from digits import answers, decoding, picture, plots
 from digits.errors import UserError
 
 try:
-    from flask import Flask, Response, abort, g, request
-    from waitress.channel import HTTPChannel
-    from waitress.server import create_server
-    from waitress.task import ErrorTask
-    from werkzeug.exceptions import HTTPException
-except ImportError as lacking:
-    raise UserError(f'{lacking.name or "Flask"} is not installed: run  '
+    from tornado import web
+except ImportError:
+    raise UserError('Tornado is not installed: run  '
                     'python -m pip install -r requirements.txt') from None
+from digits.web import connections, predictions
 
-# page.js has the first two too, and makes smaller what is larger.
-MOST_BYTES = 8_000_000  # of a request's body
-MOST_PIXELS = 16_000_000
-MOST_SECONDS = 2  # of one core, to decode a picture
+MAX_HEADER_BYTES = 65536
 THREADS = 4  # two cores are busy with two; another two wait for neither
 # Seconds that a thread may hold the interpreter while others wait. Reading a picture lets go of
 # it often, and waits to have it back (bugs.python.org/issue7946): with Python's 0.005, 200 clients
 # had a quarter of the answers (bench/RESULTS.md).
 SWITCH_INTERVAL = 5e-5
-MOST_WAITING = 256  # requests that no thread has taken yet; those behind them get a 503
-MOST_CONNECTIONS = 512
-GRACE = 10  # seconds that a request has to end after SIGTERM
+MAX_WAITING = 256  # pictures that no thread has taken yet; those behind them get a 503
 PAGE = Path(__file__).resolve().parent / 'page'
 FILES = {'/': ('index.html', 'text/html; charset=utf-8'),
          '/page.js': ('page.js', 'text/javascript; charset=utf-8'),
+         '/paper.js': ('paper.js', 'text/javascript; charset=utf-8'),
+         '/text.js': ('text.js', 'text/javascript; charset=utf-8'),
          '/page.css': ('page.css', 'text/css; charset=utf-8'),
          '/icon.svg': ('icon.svg', 'image/svg+xml')}
-PICTURES = {'image/png': 'Png', 'image/jpeg': 'Jpeg'}
-KINDS = {picture.NO_INK: 'no ink', picture.NO_DIGIT: 'no digit', picture.SEVERAL: 'several digits'}
 HEADERS = {
     'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; "
                                "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; "
@@ -63,9 +51,10 @@ HEADERS = {
     'Cross-Origin-Opener-Policy': 'same-origin',
 }
 SENTENCES = {
+    400: 'this is not a request of HTTP',
     404: 'nothing is here; the page is /, programs ask POST /predict',
     405: 'not with this method; the page is GET /, programs ask POST /predict',
-    413: f'the body has more than {MOST_BYTES:,} bytes; make the picture smaller',
+    413: f'the body has more than {predictions.MAX_BODY_BYTES:,} bytes; make the picture smaller',
     415: 'the body must be a PNG with Content-Type image/png, a JPEG with image/jpeg, or '
          '{"pixels": [...]} with application/json',
     421: 'this server is not the host that was asked for; ask it under the address that it printed',
@@ -75,11 +64,7 @@ SENTENCES = {
 }
 
 
-class _Misdirected(HTTPException):
-    code = 421  # which werkzeug 2.2, the last one for Python 3.7, does not know
-
-
-def is_loopback(name) -> bool:
+def is_loopback(name: str) -> bool:
     """Whether an IP address is this machine alone; False for what is none."""
     try:
         return ipaddress.ip_address(name.partition('%')[0]).is_loopback
@@ -87,7 +72,7 @@ def is_loopback(name) -> bool:
         return False
 
 
-def is_ours(host, listens) -> bool:
+def is_ours(host: str, listens: str) -> bool:
     """Whether `host`, a Host header, may name a server that was told to listen on `listens`.
 
     A name can be made to point here by anybody, a number cannot.
@@ -105,239 +90,222 @@ def is_ours(host, listens) -> bool:
         return name == socket.gethostname().lower()
 
 
-def application(classify, run, log, listens, log_drawings=False):
-    """The WSGI application. classify: a Classifier; run: its name; log: a RequestLog.
+class Queue:
+    """THREADS threads that predict, and at most MAX_WAITING pictures that wait for one."""
 
-    application.config['WAITING']() is how many requests wait for a thread.
-    """
-    app = Flask(__name__, static_folder=None)
-    app.config.update(PROPAGATE_EXCEPTIONS=False, WAITING=lambda: 0)
-    app.url_map.merge_slashes = False  # by redirecting
-    files = {path: ((PAGE / name).read_bytes(), kind) for path, (name, kind) in FILES.items()}
-    has_maps = _warm_up(classify)
+    def __init__(self):
+        self._threads = concurrent.futures.ThreadPoolExecutor(THREADS)
+        self._pending = 0
 
-    @app.before_request
-    def check():
-        g.started, g.known = time.perf_counter(), {}
-        if not is_ours(request.headers.get('Host', ''), listens):
-            raise _Misdirected
-        if app.config['WAITING']() > MOST_WAITING:
-            abort(503)
-
-    def page():
-        return Response(files[request.path][0], content_type=files[request.path][1],
-                        headers={'Cache-Control': 'no-cache'})
-
-    for path in FILES:
-        app.add_url_rule(path, path, page, methods=['GET'], provide_automatic_options=False)
-
-    @app.route('/healthz', methods=['GET'], provide_automatic_options=False)
-    def healthz():
-        return _json({'status': 'ok', 'run': run, 'feature_maps': has_maps})
-
-    @app.route('/predict', methods=['POST'], provide_automatic_options=False)
-    def predict():
+    async def run(self, function, *args):
+        """What the function returns, called in a thread; Refusal (503) if too many wait."""
+        if self._pending >= THREADS + MAX_WAITING:
+            raise predictions.Refusal(503)
+        self._pending += 1
         try:
-            image = _image_of_request()
-        except UserError as error:
-            g.known = {'error': str(error)}
-            kind = next((KINDS[key] for key in KINDS if key in str(error)), 'unreadable')
-            return _json({'error': str(error), 'kind': kind}, 422)
-        read = answers.Picture('', image[np.newaxis])
-        answers.classify([read], classify)
-        answer = read.as_object()
-        del answer['file']
-        answer['probability'] = round(answer['probability'], 6)
-        answer['probabilities'] = [round(share, 6) for share in answer['probabilities']]
-        g.known = {name: answer[name] for name in ('digit', 'probability', 'sure')}
-        if log_drawings:
-            g.known['drawing'] = png(image)
-        wanted = request.args.get('with', '').split(',')
-        if 'image' in wanted:
-            answer['image'] = png(image)
-        if 'maps' in wanted:
-            answer['maps'] = [
-                {'title': title, 'image': png(plots.feature_maps_image(values))}
-                for title, values in (classify.feature_maps(image) if has_maps else [])]
-        return _json(answer)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+        finally:
+            self._pending -= 1
 
-    @app.errorhandler(Exception)
-    def refuse(error):
-        status = error.code if isinstance(error, HTTPException) else 500
-        sentence = SENTENCES.get(status) or error.description
-        if status == 500:
-            g.known = {'stack_trace': traceback.format_exc()}
-        response = _json({'error': sentence}, status)
+
+@web.stream_request_body
+class _Handler(web.RequestHandler):
+    """What all answers share. A body is read to its end, so that a client hears the answer."""
+
+    allowed = 'GET, HEAD'
+
+    def initialize(self):
+        self.started, self.known, self.response_size = time.perf_counter(), {}, 0
+
+    def set_default_headers(self):
+        self.clear_header('Server')
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
+
+    def prepare(self):
+        """Refuse at once what is too long to be read; what is a little longer, after it was."""
+        length = self.request.headers.get('Content-Length', '')
+        if re.fullmatch(r'\d{1,20}', length) and int(length) > connections.MAX_BODY_BYTES:
+            raise predictions.Refusal(413)
+
+    def check(self):
+        """Raise Refusal of a request that is for another host, or whose header is too long."""
+        if not is_ours(self.request.headers.get('Host', ''), self.settings['listens']):
+            raise predictions.Refusal(421)
+        fields = self.request.headers.get_all()
+        if sum(len(name) + len(value) + 4 for name, value in fields) > MAX_HEADER_BYTES:
+            raise predictions.Refusal(431)
+
+    def data_received(self, chunk):
+        """Only POST /predict has a use for a body."""
+
+    def compute_etag(self):
+        """None: nothing is answered with 304."""
+
+    def send(self, body, content_type, cache_control):
+        """Finish with an answer of bytes."""
+        self.set_header('Content-Type', content_type)
+        self.set_header('Cache-Control', cache_control)
+        self.response_size = len(body)
+        self.finish(body)
+
+    def send_json(self, answer):
+        """Finish with an object."""
+        self.send((json.dumps(answer) + '\n').encode(), 'application/json', 'no-store')
+
+    def log_exception(self, kind, error, trace):
+        """Keep a fault of ours for the log."""
+        if not isinstance(error, (web.HTTPError, predictions.Refusal)):
+            self.known = {'stack_trace': ''.join(traceback.format_exception(kind, error, trace))}
+
+    def write_error(self, status_code, exc_info=(None, None), **_):
+        """Answer with a sentence in place of a page."""
+        error, answer = exc_info[1], {}
+        if isinstance(error, predictions.Refusal):
+            self.set_status(error.status)
+            answer = {'error': error.sentence} if error.sentence else {}
+            if error.kind:
+                self.known, answer['kind'] = dict(answer), error.kind
+        status = self.get_status()
         if status == 405:
-            response.headers['Allow'] = ', '.join(sorted(error.valid_methods))
+            self.set_header('Allow', self.allowed)
         if status == 503:
-            response.headers['Retry-After'] = '1'
-        return response
-
-    @app.after_request
-    def finish(response):
-        response.headers.update({**HEADERS, **response.headers})
-        _log_request(log, response)
-        return response
-
-    return app
+            self.set_header('Retry-After', '1')
+        self.send_json({'error': SENTENCES.get(status, 'this cannot be answered'), **answer})
 
 
-def _warm_up(classify):
-    """Whether it has feature maps; what is made at a graph's first use is made now."""
-    blank = np.zeros([28, 28], np.uint8)
-    classify(blank[np.newaxis])
-    try:
-        return bool(classify.feature_maps(blank))
-    except UserError:  # softmax regression has none
-        return False
+class _Nothing(_Handler):
+    def refuse(self):
+        self.check()
+        raise web.HTTPError(404)
+
+    get = head = post = put = patch = delete = options = refuse
 
 
-def _image_of_request():
-    """uint8 [28, 28]; UserError if there is no digit in the picture."""
-    kind = (request.mimetype or '').lower()
-    if kind not in PICTURES and kind != 'application/json':
-        abort(415)
-    if (request.content_length or 0) > MOST_BYTES:
-        abort(413)
-    data = request.stream.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        abort(413)
-    if kind == 'application/json':
-        return _pixels(data)
-    if not re.match(decoding.FORMATS[PICTURES[kind]], data, re.DOTALL):
-        abort(415)
-    return picture.read(io.BytesIO(data), most_pixels=MOST_PIXELS, seconds=MOST_SECONDS)
+class _Page(_Handler):
+    def initialize(self, body, content_type):
+        super().initialize()
+        self.body, self.content_type = body, content_type
+
+    def get(self):
+        self.check()
+        self.send(self.body, self.content_type, 'no-cache')
+
+    head = get
 
 
-def _pixels(data):
-    """uint8 [28, 28] of {"pixels": 784 numbers from 0, paper, to 1, ink}, as the lessons have them.
+class _Health(_Handler):
+    def get(self):
+        self.check()
+        self.send_json({'status': 'ok', 'run': self.settings['run'],
+                        'feature_maps': self.settings['predictor'].has_maps})
+
+    head = get
+
+
+class _Predict(_Handler):
+    allowed = 'POST'
+
+    def initialize(self):
+        super().initialize()
+        # In memory up to half a megabyte; on_finish closes it.
+        self.body = tempfile.SpooledTemporaryFile(2 ** 19)  # noqa: SIM115
+
+    def data_received(self, chunk):
+        if self.body.tell() <= predictions.MAX_BODY_BYTES:
+            self.body.write(chunk)
+
+    async def post(self):
+        self.check()
+        answer, image = await self.settings['queue'].run(self.predict)
+        self.known = {name: answer[name] for name in ('digit', 'probability', 'sure')}
+        if self.settings['log_drawings']:
+            self.known['drawing'] = predictions.png(image)
+        self.send_json(answer)
+
+    def predict(self):
+        """Predictor.answer, in a thread."""
+        content_type = self.request.headers.get('Content-Type', '').partition(';')[0]
+        self.body.seek(0)
+        return self.settings['predictor'].answer(
+            content_type.strip().lower(), self.body.read(),
+            self.get_query_argument('with', '').split(','))
+
+    def on_finish(self):
+        self.body.close()
+
+    on_connection_close = on_finish
+
+
+def application(classify, run: str, log, listens: str, log_drawings: bool = False
+                ) -> web.Application:
+    """The application. classify: a Classifier; run: its name; log: a RequestLog; listens: --host.
     """
-    try:
-        pixels = json.loads(data.decode('utf-8'))['pixels']
-        if not isinstance(pixels, list) or not all(
-                isinstance(value, (int, float)) and not isinstance(value, bool)
-                and 0 <= value <= 1 for value in pixels) or len(pixels) != 784:
-            raise ValueError
-    except (ValueError, KeyError, TypeError, RecursionError):
-        abort(400, 'the JSON must be {"pixels": [...]} with 784 numbers from 0, paper, to 1, ink, '
-                   'row by row; divide those up to 255 by 255')
-    return np.rint(255 * np.array(pixels, np.float64)).astype(np.uint8).reshape(28, 28)
+    def log_request(handler):
+        request, status = handler.request, handler.get_status()
+        what = handler.known.get('digit', status)
+        log.write(f'{request.method} {request.path}: {what}', status, {
+            'requestMethod': request.method, 'requestUrl': request.full_url(),
+            'responseSize': str(handler.response_size),
+            'userAgent': request.headers.get('User-Agent', ''), 'remoteIp': request.remote_ip or '',
+            'latency': f'{time.perf_counter() - handler.started:.6f}s',
+            'protocol': request.version}, **handler.known)
+
+    pages = [(re.escape(path), _Page, {'body': (PAGE / name).read_bytes(), 'content_type': kind})
+             for path, (name, kind) in FILES.items()]
+    return web.Application(
+        [*pages, ('/healthz', _Health), ('/predict', _Predict)], default_handler_class=_Nothing,
+        log_function=log_request, predictor=predictions.Predictor(classify), queue=Queue(), run=run,
+        listens=listens, log_drawings=log_drawings)
 
 
-def png(image) -> str:
-    """uint8 [h, w] or a PIL image as a PNG, in base64."""
-    file = io.BytesIO()
-    (Image.fromarray(image) if isinstance(image, np.ndarray) else image).save(file, 'PNG')
-    return base64.b64encode(file.getvalue()).decode('ascii')
+class _FaultLog(logging.Handler):
+    """Write into the request log what Tornado says of malformed requests and of faults."""
+
+    def __init__(self, log):
+        super().__init__(logging.INFO)
+        self._log = log
+
+    def emit(self, record):
+        client = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        malformed = isinstance(client, connections.Connection)
+        if not malformed and record.levelno < logging.ERROR:
+            return
+        status, known = 500, {'stack_trace': self.format(record)}
+        if malformed:
+            status, known = 400, {'error': str(record.args[1])}
+        self._log.write(f'refused: {status}', status, {
+            'requestMethod': '', 'responseSize': '0', 'latency': '0s',
+            'remoteIp': client.remote_ip if malformed else ''}, **known)
 
 
-def _json(answer, status=200):
-    return Response(json.dumps(answer) + '\n', status, content_type='application/json',
-                    headers={'Cache-Control': 'no-store'})
+def serve(app: web.Application, sock: socket.socket, log) -> None:
+    """Answer until SIGTERM or Ctrl-C, then what has begun; KeyboardInterrupt after Ctrl-C.
 
-
-def _log_request(log, response):
-    seconds = time.perf_counter() - g.started
-    what = f'{g.known["digit"]}' if 'digit' in g.known else f'{response.status_code}'
-    log.write(f'{request.method} {request.path}: {what}', response.status_code, {
-        'requestMethod': request.method, 'requestUrl': request.url,
-        'responseSize': str(response.calculate_content_length() or 0),
-        'userAgent': request.headers.get('User-Agent', ''), 'remoteIp': request.remote_addr or '',
-        'latency': f'{seconds:.6f}s', 'protocol': request.environ.get('SERVER_PROTOCOL', ''),
-    }, **g.known)
-
-
-class _Refusal(ErrorTask):
-    """What waitress refuses before it is a request, answered and logged as the others are."""
-
-    def execute(self):
-        error = self.request.error
-        for name in ('command', 'path'):  # which waitress itself asks for, and may not have read
-            vars(self.request).setdefault(name, '')
-        sentence = SENTENCES.get(error.code) or 'this is not a request of HTTP'
-        body = (json.dumps({'error': sentence}) + '\n').encode()
-        error.to_response = lambda ident=None: (
-            f'{error.code} {error.reason}',
-            [('Content-Type', 'application/json'), *HEADERS.items()], body)
-        super().execute()
-        self.channel.server.request_log.write(
-            f'refused: {error.code}', error.code,
-            {'requestMethod': self.request.command, 'responseSize': str(len(body)),
-             'remoteIp': self.channel.addr[0], 'latency': '0s'}, error=str(error.body))
-
-
-class _Channel(HTTPChannel):
-    error_task_class = _Refusal
-
-
-def listen(host, port):
-    """A socket that listens on that host and port; UserError if it cannot."""
-    try:
-        family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM,
-                                                       flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, kind)
-        if hasattr(socket, 'SO_REUSEADDR') and not hasattr(socket, 'SO_EXCLUSIVEADDRUSE'):
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # not so on Windows
-        listener.bind(place)
-        listener.listen(MOST_CONNECTIONS)
-    except (OSError, UnicodeError) as error:
-        raise UserError(f'cannot listen on {host}, port {port} '
-                        f'({getattr(error, "strerror", None) or error}); '
-                        'name another with --host or --port') from None
-    return listener
-
-
-def address(listener) -> str:
-    """The URL of a socket that listens."""
-    host, port = listener.getsockname()[:2]
-    return f'http://{f"[{host}]" if ":" in host else host}:{port}/'
-
-
-def serve(app, listener, log):
-    """Answer until SIGTERM or Ctrl-C, then what has begun; KeyboardInterrupt after Ctrl-C."""
+    A SIGINT that is ignored stays so: that is how a shell starts what runs in the background.
+    """
     sys.setswitchinterval(SWITCH_INTERVAL)
-    logging.getLogger('waitress').setLevel(logging.ERROR)  # it warns of every queue
-    server = create_server(
-        app, sockets=[listener], threads=THREADS, ident=None, connection_limit=MOST_CONNECTIONS,
-        backlog=MOST_CONNECTIONS, channel_timeout=60, cleanup_interval=10,
-        # Twice what the application takes: what is a little larger is read to its end, and refused
-        # in our words. Bodies over half a megabyte wait in a temporary file, not in memory.
-        max_request_body_size=2 * MOST_BYTES,
-        asyncore_use_poll=True, clear_untrusted_proxy_headers=True)
-    server.channel_class, server.request_log = _Channel, log
-    app.config['WAITING'] = lambda: len(server.task_dispatcher.queue)
+    for name in ('tornado', 'asyncio'):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        logger.addHandler(_FaultLog(log))
     caught = []
 
     def on_signal(number, frame):
         caught.append(number)
         for each, handler in handlers.items():
-            signal.signal(each, handler)  # the second one does not wait
-        server.pull_trigger()
+            signal.signal(each, handler or signal.SIG_DFL)  # the second one does not wait
 
-    def turn(seconds):
-        server.asyncore.loop(timeout=seconds, map=server._map, use_poll=True, count=1)
+    async def answer():
+        listener = connections.Listener(sock, app)
+        while not caught:
+            await asyncio.sleep(0.1)
+        await listener.stop()
 
-    handlers = {each: signal.signal(each, on_signal) for each in (signal.SIGINT, signal.SIGTERM)}
-    while not caught:
-        turn(1)
-    _finish(server, listener, turn)
+    handlers = {each: signal.signal(each, on_signal) for each in (signal.SIGINT, signal.SIGTERM)
+                if signal.getsignal(each) != signal.SIG_IGN}
+    asyncio.run(answer())
     log.close()
     if caught[0] == signal.SIGINT:
         raise KeyboardInterrupt
-
-
-def _finish(server, listener, turn):
-    """Answer the requests that have begun, within GRACE seconds, and take no others."""
-    until = time.monotonic() + GRACE
-    while select.select([listener], [], [], 0)[0] and time.monotonic() < until:
-        turn(0)  # who waited for us to accept
-    server.accepting = False
-    listener.close()
-    turn(0)
-    while server.active_channels and time.monotonic() < until:
-        for channel in list(server.active_channels.values()):
-            if not (channel.requests or channel.request or channel.total_outbufs_len):
-                channel.will_close = True
-        turn(0.05)
-    server.task_dispatcher.shutdown(timeout=1)
