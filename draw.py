@@ -35,7 +35,8 @@ def parse(argv):
 def main(argv=None):
     """Serve until SIGTERM (status 0) or Ctrl-C (130), then finish what was asked."""
     args = parse(argv)
-    from digits.web import connections, request_log, server  # --help needs no Tornado
+    # --help needs no Tornado; connections says so if it is not installed.
+    from digits.web import connections, request_log, server
     # Requests are answered side by side: each on one core, not all on all.
     os.environ.setdefault('TF_NUM_INTRAOP_THREADS', '1')
     folder = Path(args.run_dir) if args.run_dir else classifier.newest_run()

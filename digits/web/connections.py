@@ -6,15 +6,18 @@ leaves to us is their number and the time that a request has as a whole.
 import asyncio
 import socket
 import time
-from typing import Optional
-
-from tornado import http1connection, httputil, iostream, netutil
+from typing import Optional, Set
 
 from digits.errors import UserError
 
+try:
+    from tornado import http1connection, httputil, iostream, netutil
+except ImportError:
+    raise UserError('Tornado is not installed: run  '
+                    'python -m pip install -r requirements.txt') from None
+
 MAX_CONNECTIONS = 400  # select() on Windows takes 512 sockets
-# What is longer is not read to its end, and what is longer than the application takes, but not than
-# this, hears so in a sentence.
+# What is longer is not read to its end. The application takes less, and says so in an answer.
 MAX_HEADER_BYTES = 2 ** 19
 MAX_BODY_BYTES = 16_000_000
 MAX_HEADER_SECONDS = 15  # from the end of the answer before, or from the connection's start
@@ -27,22 +30,24 @@ POLL_SECONDS = 0.05
 class Connection(httputil.HTTPServerConnectionDelegate, httputil.HTTPMessageDelegate):
     """One client: passes its requests on to the application, and closes when time is over.
 
-    begun: whether the header of a request is here that is not answered yet
-    whole: whether all of the request is here
+    begun: whether the header of a request has arrived that is not answered yet
+    complete: whether all of the request has arrived
     since: when the server began to wait for this request, time.monotonic()
     remote_ip, protocol: what Tornado puts into the request
     """
 
-    def __init__(self, stream, address, application, connections):
+    def __init__(self, stream: iostream.IOStream, address: tuple, application,
+                 connections: Set['Connection']):
         self.stream, self.remote_ip, self.protocol = stream, address[0], 'http'
         self._application, self._connections = application, connections
-        self._request = self._timer = None
-        self.begun = self.whole = False
+        self._request = None
+        self._timer = None  # type: Optional[asyncio.TimerHandle]
+        self.begun = self.complete = False
         self.since = time.monotonic()
 
     def start_request(self, server_conn, request_conn):
         """Wait for the next request, which is passed through this object."""
-        self.begun = self.whole = False
+        self.begun = self.complete = False
         self.since = time.monotonic()
         self._request = self._application.start_request(server_conn, request_conn)
         self._limit(MAX_HEADER_SECONDS)
@@ -60,13 +65,13 @@ class Connection(httputil.HTTPServerConnectionDelegate, httputil.HTTPMessageDele
         return self._request.data_received(chunk)
 
     def finish(self):
-        """The request is whole: the application answers."""
-        self.whole = True
+        """The request is complete: the application answers."""
+        self.complete = True
         self._limit(MAX_ANSWER_SECONDS)
         self._request.finish()
 
     def on_connection_close(self):
-        """The request will not become whole."""
+        """The request will never be complete."""
         if self.begun:
             self._request.on_connection_close()
 
@@ -76,24 +81,25 @@ class Connection(httputil.HTTPServerConnectionDelegate, httputil.HTTPMessageDele
         self._connections.discard(self)
 
     def _limit(self, seconds: Optional[float]):
-        """Close when so many seconds are over, in place of what was set before."""
+        """Close the connection after so many seconds, or never; replaces what was set before."""
         if self._timer:
             self._timer.cancel()
-        self._timer = seconds and asyncio.get_running_loop().call_later(seconds, self.stream.close)
+        if seconds:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self.stream.close)
 
 
 class Listener:
     """Accepts connections on a socket, up to MAX_CONNECTIONS; needs a running event loop.
 
-    Where all are taken, the one whose request has been incomplete for longest makes room: clients
-    that send a byte a second cannot keep others out.
+    Where all are taken, the one whose request has been incomplete for longest is closed for a new
+    one: clients that send a byte a second cannot keep others out.
     """
 
-    def __init__(self, sock, application):
+    def __init__(self, sock: socket.socket, application):
         self._socket, self._application = sock, application
         self._parameters = http1connection.HTTP1ConnectionParameters(
             max_header_size=MAX_HEADER_BYTES, max_body_size=MAX_BODY_BYTES)
-        self._connections = set()
+        self._connections = set()  # type: Set[Connection]
         self._max_connections = min(MAX_CONNECTIONS, _max_open_files() - 50)
         sock.setblocking(False)
         self._stop_accepting = netutil.add_accept_handler(sock, self._accept)
@@ -110,7 +116,7 @@ class Listener:
 
     def _drop_slowest(self):
         """Whether there was one to close."""
-        incomplete = [each for each in self._connections if not each.whole]
+        incomplete = [each for each in self._connections if not each.complete]
         if not incomplete:
             return False
         slowest = min(incomplete, key=lambda each: each.since)
@@ -118,7 +124,7 @@ class Listener:
         slowest.stream.close()
         return True
 
-    async def stop(self):
+    async def stop(self) -> None:
         """Take no more connections, and answer the requests that have begun: SHUTDOWN_SECONDS."""
         until = time.monotonic() + SHUTDOWN_SECONDS
         await asyncio.sleep(POLL_SECONDS)  # for those who wait to be accepted
@@ -126,10 +132,10 @@ class Listener:
         self._socket.close()
         while self._connections and time.monotonic() < until:
             await asyncio.sleep(POLL_SECONDS)
-            for each in self._connections:
+            for each in list(self._connections):
                 if not each.begun:
                     each.stream.close()
-        for each in self._connections:
+        for each in list(self._connections):
             each.stream.close()
 
 

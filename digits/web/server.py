@@ -18,14 +18,10 @@ import time
 import traceback
 from pathlib import Path
 
-from digits.errors import UserError
+from tornado import web
 
-try:
-    from tornado import web
-except ImportError:
-    raise UserError('Tornado is not installed: run  '
-                    'python -m pip install -r requirements.txt') from None
 from digits.web import connections, predictions
+from digits.web.request_log import RequestLog
 
 MAX_HEADER_BYTES = 65536
 THREADS = 4  # two cores are busy with two; another two wait for neither
@@ -174,7 +170,7 @@ class _Handler(web.RequestHandler):
         self.send_json({'error': SENTENCES.get(status, 'this cannot be answered'), **answer})
 
 
-class _Nothing(_Handler):
+class _NotFound(_Handler):
     def refuse(self):
         self.check()
         raise web.HTTPError(404)
@@ -182,7 +178,7 @@ class _Nothing(_Handler):
     get = head = post = put = patch = delete = options = refuse
 
 
-class _Page(_Handler):
+class _File(_Handler):
     def initialize(self, body, content_type):
         super().initialize()
         self.body, self.content_type = body, content_type
@@ -208,6 +204,7 @@ class _Predict(_Handler):
 
     def initialize(self):
         super().initialize()
+        self.is_complete = False
         # In memory up to half a megabyte; on_finish closes it.
         self.body = tempfile.SpooledTemporaryFile(2 ** 19)  # noqa: SIM115
 
@@ -216,6 +213,7 @@ class _Predict(_Handler):
             self.body.write(chunk)
 
     async def post(self):
+        self.is_complete = True
         self.check()
         answer, image = await self.settings['queue'].run(self.predict)
         self.known = {name: answer[name] for name in ('digit', 'probability', 'sure')}
@@ -234,13 +232,15 @@ class _Predict(_Handler):
     def on_finish(self):
         self.body.close()
 
-    on_connection_close = on_finish
+    def on_connection_close(self):
+        super().on_connection_close()
+        if not self.is_complete:  # or a thread may be reading it
+            self.body.close()
 
 
-def application(classify, run: str, log, listens: str, log_drawings: bool = False
+def application(classify, run: str, log: RequestLog, listens: str, log_drawings: bool = False
                 ) -> web.Application:
-    """The application. classify: a Classifier; run: its name; log: a RequestLog; listens: --host.
-    """
+    """Return the application. classify: a Classifier; run: its name; listens: what --host says."""
     def log_request(handler):
         request, status = handler.request, handler.get_status()
         what = handler.known.get('digit', status)
@@ -251,10 +251,10 @@ def application(classify, run: str, log, listens: str, log_drawings: bool = Fals
             'latency': f'{time.perf_counter() - handler.started:.6f}s',
             'protocol': request.version}, **handler.known)
 
-    pages = [(re.escape(path), _Page, {'body': (PAGE / name).read_bytes(), 'content_type': kind})
+    pages = [(re.escape(path), _File, {'body': (PAGE / name).read_bytes(), 'content_type': kind})
              for path, (name, kind) in FILES.items()]
     return web.Application(
-        [*pages, ('/healthz', _Health), ('/predict', _Predict)], default_handler_class=_Nothing,
+        [*pages, ('/healthz', _Health), ('/predict', _Predict)], default_handler_class=_NotFound,
         log_function=log_request, predictor=predictions.Predictor(classify), queue=Queue(), run=run,
         listens=listens, log_drawings=log_drawings)
 
@@ -279,7 +279,7 @@ class _FaultLog(logging.Handler):
             'remoteIp': client.remote_ip if malformed else ''}, **known)
 
 
-def serve(app: web.Application, sock: socket.socket, log) -> None:
+def serve(app: web.Application, sock: socket.socket, log: RequestLog) -> None:
     """Answer until SIGTERM or Ctrl-C, then what has begun; KeyboardInterrupt after Ctrl-C.
 
     A SIGINT that is ignored stays so: that is how a shell starts what runs in the background.

@@ -1,5 +1,6 @@
 """draw.py under many clients, and slow ones: its limits, its deadlines, and how it ends."""
 import contextlib
+import gc
 import os
 import queue
 import select
@@ -11,7 +12,17 @@ import threading
 import time
 
 import pytest
-from clients import CANVAS, HEAD, Undecided, answering, ask, connections, read, server_room
+from clients import (
+    CANVAS,
+    HEAD,
+    MemoryLog,
+    Undecided,
+    answering,
+    ask,
+    connections,
+    read,
+    server_room,
+)
 from conftest import sigint
 
 from digits.paths import PROJECT_ROOT
@@ -98,6 +109,22 @@ def test_a_client_that_does_not_take_its_answer_is_dropped(monkeypatch):
         with contextlib.closing(connect(server, HEAD + CANVAS)) as waiting:
             assert is_closed(waiting, 10)
         classify.go.set()
+
+
+def test_clients_that_leave_early_are_no_faults():
+    """In the header, in the body, and while their picture waits for a thread."""
+    classify, log = Undecided(), MemoryLog()
+    with answering(classify, log) as server:
+        classify.go.clear()
+        for data in [HEAD[:30], HEAD, HEAD + CANVAS[:9]] + [HEAD + CANVAS] * 8:
+            sock = connect(server, data)
+            time.sleep(0.1)
+            sock.close()
+        time.sleep(0.5)
+        classify.go.set()
+        assert read(server, CANVAS)[0] == 200
+    gc.collect()  # an unfinished task would be told of
+    assert [status for (_, status, _), _ in log.entries] == [200] * 9
 
 
 def test_when_all_connections_are_taken_the_longest_incomplete_request_is_dropped(monkeypatch):

@@ -91,13 +91,13 @@ def test_a_full_disk_fails_no_request(serving, cnn_run, where):
 
 def test_the_log_rotates(tmp_path, monkeypatch):
     from digits.web import request_log
-    monkeypatch.setattr(request_log, 'MOST_BYTES', 2000)
+    monkeypatch.setattr(request_log, 'MAX_FILE_BYTES', 2000)
     log = request_log.RequestLog(str(tmp_path / 'log'), 'run')
     for number in range(100):
         log.write(f'request {number}', 200, {'latency': '0.001s'}, digit=number % 10)
     log.close()
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ['log', *(f'log.{number}' for number in range(1, request_log.FILES + 1))]
+    assert names == ['log', *(f'log.{number}' for number in range(1, request_log.OLD_FILES + 1))]
     assert all(path.stat().st_size <= 2000 for path in tmp_path.iterdir())
     last = [json.loads(line)['message'] for line in (tmp_path / 'log').read_text().splitlines()]
     assert last[-1] == 'request 99'
