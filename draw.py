@@ -36,22 +36,23 @@ def parse(argv):
 def main(argv=None):
     """Serve until SIGTERM (status 0) or Ctrl-C (130), then finish what was asked."""
     args = parse(argv)
-    from digits import request_log, server  # --help needs no Flask
+    # --help needs no Tornado; connections says so if it is not installed.
+    from digits.web import connections, request_log, server
     # Requests are answered side by side: each on one core, not all on all.
     os.environ.setdefault('TF_NUM_INTRAOP_THREADS', '1')
     folder = Path(args.run_dir) if args.run_dir else classifier.newest_run()
-    listener = server.listen(args.host, args.port)
+    sock = connections.listen(args.host, args.port)
     classify, run = classifier.restore(folder), '/'.join(folder.resolve().parts[-2:])
     log = request_log.RequestLog(args.log, run)
     app = server.application(classify, run, log, args.host, args.log_drawings)
-    url = server.address(listener)
-    if not server.is_loopback(listener.getsockname()[0]):
+    url = connections.address(sock)
+    if not server.is_loopback(sock.getsockname()[0]):
         print(f'draw.py: --host {args.host}: everybody who reaches this machine can use the page, '
               'and nothing is encrypted; leave --host out unless you mean that', file=sys.stderr)
     print(f'draw.py: {url} reads with {run}; Ctrl-C stops it', file=sys.stderr)
     if args.open:
         webbrowser.open(url)
-    server.serve(app, listener, log)
+    server.serve(app, sock, log)
 
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -146,13 +147,24 @@ def cnn_run(tmp_path_factory, small_dir):
     return folder
 
 
+@contextlib.contextmanager
+def sigint(disposition):
+    """What processes started in the block inherit, whatever the tests have been started with."""
+    before = signal.signal(signal.SIGINT, disposition)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class Serving:
     """draw.py in a process of its own: its url, host and port, and what it says on stderr."""
 
     def __init__(self, run, flags, stdout):
-        self.process = subprocess.Popen(
-            [sys.executable, str(HOME / 'draw.py'), '--port', '0', '--run-dir', str(run),
-             *map(str, flags)], cwd=str(HOME), stdout=stdout, stderr=subprocess.PIPE, text=True)
+        with sigint(signal.SIG_DFL):
+            self.process = subprocess.Popen(
+                [sys.executable, str(HOME / 'draw.py'), '--port', '0', '--run-dir', str(run),
+                 *map(str, flags)], cwd=str(HOME), stdout=stdout, stderr=subprocess.PIPE, text=True)
         self.stderr = []
         for line in self.process.stderr:
             self.stderr.append(line)

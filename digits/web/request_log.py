@@ -9,10 +9,12 @@ import json
 import logging
 import logging.handlers
 import sys
+from typing import Dict, Optional
 
 from digits.errors import UserError
 
-MOST_BYTES, FILES = 10 ** 7, 5  # of one file; then LOG becomes LOG.1, and so on to LOG.5
+MAX_FILE_BYTES = 10 ** 7  # then LOG becomes LOG.1, and so on
+OLD_FILES = 5  # up to LOG.5
 
 
 class RequestLog:
@@ -21,7 +23,7 @@ class RequestLog:
     Raises UserError if the file cannot be opened. Nothing that fails later fails a request.
     """
 
-    def __init__(self, file, run):
+    def __init__(self, file: Optional[str], run: str):
         try:
             self._handler = _File(file) if file else _Stdout()
         except OSError as error:
@@ -29,9 +31,8 @@ class RequestLog:
                             'there') from None
         self._run = run
 
-    def write(self, message, status, http, **known):
-        """Write an entry: a sentence, the status, httpRequest's other fields, what else is known.
-        """
+    def write(self, message: str, status: int, http: Dict[str, str], **known) -> None:
+        """Write an entry: a sentence, the status, httpRequest's other fields, further fields."""
         severity = 'ERROR' if status >= 500 else 'WARNING' if status >= 400 else 'INFO'
         now = datetime.datetime.now(datetime.timezone.utc)
         entry = {'time': now.isoformat(timespec='milliseconds').replace('+00:00', 'Z'),
@@ -39,7 +40,7 @@ class RequestLog:
                  'httpRequest': {**http, 'status': status}, **known, 'run': self._run}
         self._handler.handle(logging.makeLogRecord({'msg': json.dumps(entry)}))
 
-    def close(self):
+    def close(self) -> None:
         """Close the file."""
         self._handler.close()
 
@@ -62,7 +63,7 @@ class _Forgiving:
 
 class _File(_Forgiving, logging.handlers.RotatingFileHandler):
     def __init__(self, name):
-        super().__init__(name, maxBytes=MOST_BYTES, backupCount=FILES, encoding='utf-8')
+        super().__init__(name, maxBytes=MAX_FILE_BYTES, backupCount=OLD_FILES, encoding='utf-8')
 
 
 class _Stdout(_Forgiving, logging.FileHandler):

@@ -14,7 +14,7 @@ from conftest import NO_BROWSER
 from PIL import Image
 
 from digits.errors import UserError
-from digits.paths import PROJECT_ROOT as HOME
+from digits.paths import PROJECT_ROOT
 from digits.prediction import classifier
 
 sync_api = pytest.importorskip('playwright.sync_api', reason=NO_BROWSER)
@@ -149,7 +149,7 @@ def test_the_answer_comes_while_the_pen_is_down(window):
     assert page.page.locator('#bars .best .name').inner_text() == '1'
     shares = page.page.locator('#bars .share').all_inner_texts()
     assert sum(float(share.rstrip('%')) for share in shares) == pytest.approx(100, abs=0.7)
-    seen = page.page.evaluate("[$('seen').naturalWidth, $('seen').naturalHeight]")
+    seen = page.page.evaluate('[seen.naturalWidth, seen.naturalHeight]')
     assert seen == [28, 28]
     assert page.page.locator('#said').get_attribute('aria-live') == 'polite'
     sync_api.expect(page.page.locator('#said')).to_contain_text('1')
@@ -187,7 +187,7 @@ def test_a_digit_is_drawn_with_the_keyboard_alone(window):
 
 def test_a_pasted_a_dropped_and_a_chosen_picture_are_read_as_predict_reads_them(window, server):
     page = window()
-    data = (HOME / 'data' / '8-dark-canvas.png').read_bytes()
+    data = (PROJECT_ROOT / 'data' / '8-dark-canvas.png').read_bytes()
     asked = urllib.request.Request(f'{server.url}predict', data, {'Content-Type': 'image/png'})
     with urllib.request.urlopen(asked) as response:
         answer = json.load(response)
@@ -200,14 +200,14 @@ def test_a_pasted_a_dropped_and_a_chosen_picture_are_read_as_predict_reads_them(
     page.shows('sure|doubt', answer['digit'])
     page.page.keyboard.press('Escape')
     page.shows('blank')
-    page.page.locator('#file').set_input_files(str(HOME / 'data' / '8-dark-canvas.png'))
+    page.page.locator('#file').set_input_files(str(PROJECT_ROOT / 'data' / '8-dark-canvas.png'))
     page.shows('sure|doubt', answer['digit'])
     assert page.text('#bars .best .share') == f'{share}%'
     page.page.keyboard.press('Escape')
     page.page.evaluate("""(bytes) => {
         const transfer = new DataTransfer();
         transfer.items.add(new File([new Uint8Array(bytes)], 'a.png', {type: 'image/png'}));
-        $('paper').dispatchEvent(new DragEvent('drop', {dataTransfer: transfer, bubbles: true}));
+        paper.dispatchEvent(new DragEvent('drop', {dataTransfer: transfer, bubbles: true}));
     }""", list(data))
     page.shows('sure|doubt', answer['digit'])
     assert page.text('#bars .best .share') == f'{share}%'
@@ -278,13 +278,19 @@ def test_a_phone_in_korean_draws_with_a_finger(window):
 
 
 def test_both_languages_have_the_same_words_and_the_servers_bounds(window):
-    from digits import server as room
+    from digits.web import predictions
     page = window()
-    english, korean = page.page.evaluate('[Object.keys(TEXT.en), Object.keys(TEXT.ko)]')
+    english, korean = page.page.evaluate("""async () => {
+        const { TEXT } = await import('/text.js');
+        return [Object.keys(TEXT.en), Object.keys(TEXT.ko)];
+    }""")
     assert sorted(english) == sorted(korean)
-    assert set(room.KINDS.values()) <= set(english)
-    bounds = page.page.evaluate('[MOST_BYTES, MOST_PIXELS]')
-    assert bounds == [room.MOST_BYTES, room.MOST_PIXELS]
+    assert set(predictions.KINDS.values()) <= set(english)
+    bounds = page.page.evaluate("""async () => {
+        const { MAX_BODY_BYTES, MAX_PIXELS } = await import('/paper.js');
+        return [MAX_BODY_BYTES, MAX_PIXELS];
+    }""")
+    assert bounds == [predictions.MAX_BODY_BYTES, predictions.MAX_PIXELS]
 
 
 def shot(page, folder, name):

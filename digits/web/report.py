@@ -1,11 +1,11 @@
 """What draw.py's log says of a day: requests, latencies, digits, doubt.
 
-$ python -m digits.report requests.log
+$ python -m digits.web.report requests.log
 """
 import argparse
 import collections
 import json
-from typing import NamedTuple
+from typing import Iterator, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
@@ -14,26 +14,26 @@ from digits.errors import UserError
 
 
 class Entry(NamedTuple):
-    """What counts of a line: latency in seconds; digit and sure are None where none was read."""
+    """One request: latency in seconds; digit and sure are None where no digit was read."""
 
     status: int
     latency: float
-    digit: object
-    sure: object
+    digit: Optional[int]
+    sure: Optional[bool]
 
 
-def parsed(line):
-    """The Entry in a line of the log, None if there is none."""
+def parse(line: Union[str, bytes]) -> Optional[Entry]:
+    """Return the Entry in a line of the log, None if there is none."""
     try:
         entry = json.loads(line)
         http = entry['httpRequest']
         latency = float(http['latency'].rstrip('s'))
         digit, sure = entry.get('digit'), entry.get('sure')
-        whole = (isinstance(http['status'], int) and 0 <= latency < float('inf')
+        valid = (isinstance(http['status'], int) and 0 <= latency < float('inf')
                  and (digit is None or digit in range(10)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return Entry(http['status'], latency, digit, sure) if whole else None
+    return Entry(http['status'], latency, digit, sure) if valid else None
 
 
 class Report:
@@ -43,9 +43,9 @@ class Report:
         self.statuses, self.digits = collections.Counter(), collections.Counter()
         self.latencies, self.doubtful, self.bad = [], 0, 0
 
-    def add(self, line):
+    def add(self, line: Union[str, bytes]) -> None:
         """Count a line."""
-        entry = parsed(line)
+        entry = parse(line)
         if entry is None:
             self.bad += 1
             return
@@ -55,7 +55,7 @@ class Report:
             self.digits[entry.digit] += 1
             self.doubtful += entry.sure is False
 
-    def lines(self):
+    def lines(self) -> Iterator[str]:
         """Yield the lines to print."""
         by_status = ', '.join(f'{count:,} x {status}'
                               for status, count in sorted(self.statuses.items()))
@@ -73,7 +73,7 @@ class Report:
                 yield f'{digit:5}      {self.digits[digit]:7,}'
 
 
-def main(argv=None):
+def main(argv: Optional[Sequence[str]] = None) -> None:
     """Print the report; SystemExit (2) if a log cannot be read."""
     parser = argparse.ArgumentParser(prog='report.py', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)

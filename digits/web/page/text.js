@@ -1,0 +1,47 @@
+// The words of the page, in English and Korean.
+
+export const TEXT = {
+  en: {
+    title: 'Draw a digit', idea: 'The network reads it while you draw.', paper: 'Paper',
+    hint: '0 to 9, large, with mouse, finger or pen', undo: 'Undo', clear: 'Clear',
+    keys: 'Arrow keys move the pen, the space bar puts it down and lifts it.',
+    choose: 'Open a picture', paste: 'You can also paste a picture, or drop one here.',
+    answer: 'Answer', seen: 'What it sees: 28\u00a0×\u00a028', probabilities: 'Probabilities',
+    maps: 'What the convolutions make of it', run: 'Read by',
+    mapsIdea: 'Each small picture is one filter’s answer: white where it is strong.',
+    noMaps: 'This run has no convolution.', nothing: 'Nothing drawn yet',
+    is: (digit, share) => `This is a ${digit}`, sure: (share) => `${share} sure`,
+    perhaps: (digit) => `Not sure. A\u00a0${digit}?`,
+    like: (digit) => `It looks as much like a ${digit}.`, unlike: 'It is unlike any digit.',
+    before: 'before bias and ReLU', after: 'after bias and ReLU',
+    beforeRelu: 'before ReLU', afterRelu: 'after ReLU',
+    'no ink': ['No ink yet', 'Draw one digit, dark enough to be seen.'],
+    'no digit': ['No digit found', 'This does not look like ink on paper.'],
+    'several digits': ['Several digits', 'One at a time, please.'],
+    unreadable: ['This picture cannot be read', 'Try another, as PNG or JPEG.'],
+    busy: ['Many are asking', 'The answer will come in a moment.'],
+    offline: ['The server does not answer', 'Is draw.py still running?'],
+  },
+  ko: {
+    title: '숫자를 그려 보세요', idea: '그리는 동안 신경망이 읽습니다.', paper: '종이',
+    hint: '0부터 9까지, 크게 그려 보세요', undo: '되돌리기', clear: '지우기',
+    keys: '화살표 키로 펜을 움직이고, 스페이스 바로 펜을 내리거나 듭니다.',
+    choose: '그림 열기', paste: '그림을 붙여 넣거나 여기에 끌어다 놓아도 됩니다.',
+    answer: '답', seen: '신경망이 보는 28\u00a0×\u00a028', probabilities: '확률',
+    maps: '합성곱 층이 보는 것', run: '읽는 모델:',
+    mapsIdea: '작은 그림 하나가 필터 하나의 답입니다. 흴수록 강합니다.',
+    noMaps: '이 모델에는 합성곱 층이 없습니다.', nothing: '아직 그린 것이 없습니다',
+    is: (digit) => `${digit}입니다`, sure: (share) => `확률 ${share}`,
+    perhaps: (digit) => `${digit}일까요? 확실하지 않습니다`,
+    like: (digit) => `${digit}처럼도 보입니다.`, unlike: '어느 숫자와도 닮지 않았습니다.',
+    before: '편향과 ReLU 앞', after: '편향과 ReLU 뒤', beforeRelu: 'ReLU 앞', afterRelu: 'ReLU 뒤',
+    'no ink': ['아직 잉크가 없습니다', '숫자 하나를 진하게 그려 주세요.'],
+    'no digit': ['숫자를 찾지 못했습니다', '종이에 쓴 글씨처럼 보이지 않습니다.'],
+    'several digits': ['숫자가 여럿입니다', '한 번에 하나만 그려 주세요.'],
+    unreadable: ['읽을 수 없는 그림입니다', 'PNG나 JPEG로 다시 해 보세요.'],
+    busy: ['요청이 몰려 있습니다', '곧 답이 나옵니다.'],
+    offline: ['서버가 답하지 않습니다', 'draw.py가 실행 중인지 확인해 주세요.'],
+  },
+};
+export const LANGUAGE = /^ko\b/i.test(navigator.language) ? 'ko' : 'en';
+export const text = TEXT[LANGUAGE];

@@ -1,0 +1,105 @@
+"""What POST /predict answers to a picture, and what it refuses. Knows nothing of HTTP libraries."""
+import base64
+import io
+import json
+import re
+from typing import Dict, Sequence, Tuple
+
+import numpy as np
+from PIL import Image
+
+# All that is used of the rooms below.
+from digits import figures, pictures
+from digits.errors import UserError
+from digits.prediction import results
+
+# page.js has the first two too, and makes smaller what is larger.
+MAX_BODY_BYTES = 8_000_000
+MAX_PIXELS = 16_000_000
+MAX_DECODING_SECONDS = 2  # of one core
+FORMATS = {'image/png': 'Png', 'image/jpeg': 'Jpeg'}
+KINDS = {pictures.NO_INK: 'no ink', pictures.NO_DIGIT: 'no digit',
+         pictures.SEVERAL: 'several digits'}
+
+
+class Refusal(Exception):
+    """A request that is not answered: the HTTP status, and a sentence if the status has none."""
+
+    def __init__(self, status: int, sentence: str = '', kind: str = ''):
+        super().__init__(sentence)
+        self.status, self.sentence, self.kind = status, sentence, kind
+
+
+class Predictor:
+    """Answers of a Classifier to request bodies. `has_maps`: whether it has feature maps."""
+
+    def __init__(self, classify):
+        self._classify = classify
+        blank = np.zeros([28, 28], np.uint8)
+        classify(blank[np.newaxis])  # what is made at a graph's first use is made now
+        try:
+            self.has_maps = bool(classify.feature_maps(blank))
+        except UserError:  # softmax regression has none
+            self.has_maps = False
+
+    def answer(self, content_type: str, body: bytes, wanted: Sequence[str] = ()
+               ) -> Tuple[Dict, np.ndarray]:
+        """The answer as an object for json.dumps, and what was read, uint8 [28, 28].
+
+        wanted: 'image' and 'maps' add the 28 x 28 and the feature maps.
+        Raises Refusal: 413, 415, 400 (wrong JSON) or 422 (no digit in the picture).
+        """
+        image = read_body(content_type, body)
+        read = results.Result('', image[np.newaxis])
+        results.classify([read], self._classify)
+        answer = read.as_object()
+        del answer['file']
+        answer['probability'] = round(answer['probability'], 6)
+        answer['probabilities'] = [round(share, 6) for share in answer['probabilities']]
+        if 'image' in wanted:
+            answer['image'] = png(image)
+        if 'maps' in wanted:
+            answer['maps'] = [
+                {'title': title, 'image': png(figures.feature_maps_image(values))}
+                for title, values in (self._classify.feature_maps(image) if self.has_maps else [])]
+        return answer, image
+
+
+def read_body(content_type: str, body: bytes) -> np.ndarray:
+    """uint8 [28, 28] of a PNG, a JPEG or {"pixels": [...]}; Refusal of anything else."""
+    if content_type not in FORMATS and content_type != 'application/json':
+        raise Refusal(415)
+    if len(body) > MAX_BODY_BYTES:
+        raise Refusal(413)
+    if content_type == 'application/json':
+        return _pixels(body)
+    if not re.match(pictures.FORMATS[FORMATS[content_type]], body, re.DOTALL):
+        raise Refusal(415)
+    try:
+        return pictures.read(io.BytesIO(body), max_pixels=MAX_PIXELS,
+                             max_seconds=MAX_DECODING_SECONDS)
+    except UserError as error:
+        kind = next((KINDS[key] for key in KINDS if key in str(error)), 'unreadable')
+        raise Refusal(422, str(error), kind) from None
+
+
+def _pixels(body):
+    """uint8 [28, 28] of {"pixels": 784 numbers from 0, paper, to 1, ink}, as the lessons have them.
+    """
+    try:
+        pixels = json.loads(body.decode('utf-8'))['pixels']
+        if not isinstance(pixels, list) or not all(
+                isinstance(value, (int, float)) and not isinstance(value, bool)
+                and 0 <= value <= 1 for value in pixels) or len(pixels) != 784:
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Refusal(400, 'the JSON must be {"pixels": [...]} with 784 numbers from 0, paper, to '
+                      '1, ink, row by row; divide those up to 255 by 255') from None
+    return np.rint(255 * np.array(pixels, np.float64)).astype(np.uint8).reshape(28, 28)
+
+
+def png(image) -> str:
+    """uint8 [h, w] or a PIL image as a PNG, in base64."""
+    file = io.BytesIO()
+    (Image.fromarray(image) if isinstance(image, np.ndarray) else image).save(file, 'PNG')
+    return base64.b64encode(file.getvalue()).decode('ascii')

@@ -1,0 +1,311 @@
+"""What draw.py serves: the page, and POST /predict for it and for programs.
+
+It trusts nobody who asks. A web page of somebody else's reaches a server on loopback too, under a
+name that its owner lets point there (DNS rebinding), so the Host that a browser names must be ours.
+What a picture may cost is bounded in bytes, pixels and seconds, what waits is bounded in number.
+"""
+import asyncio
+import concurrent.futures
+import ipaddress
+import json
+import logging
+import re
+import signal
+import socket
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from tornado import web
+
+from digits.web import connections, predictions
+from digits.web.request_log import RequestLog
+
+MAX_HEADER_BYTES = 65536
+THREADS = 4  # two cores are busy with two; another two wait for neither
+# Seconds that a thread may hold the interpreter while others wait. Reading a picture lets go of
+# it often, and waits to have it back (bugs.python.org/issue7946): with Python's 0.005, 200 clients
+# had a quarter of the answers (bench/RESULTS.md).
+SWITCH_INTERVAL = 5e-5
+MAX_WAITING = 256  # pictures that no thread has taken yet; those behind them get a 503
+PAGE = Path(__file__).resolve().parent / 'page'
+FILES = {'/': ('index.html', 'text/html; charset=utf-8'),
+         '/page.js': ('page.js', 'text/javascript; charset=utf-8'),
+         '/paper.js': ('paper.js', 'text/javascript; charset=utf-8'),
+         '/text.js': ('text.js', 'text/javascript; charset=utf-8'),
+         '/page.css': ('page.css', 'text/css; charset=utf-8'),
+         '/icon.svg': ('icon.svg', 'image/svg+xml')}
+HEADERS = {
+    'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; "
+                               "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; "
+                               "form-action 'none'; frame-ancestors 'none'",
+    'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'Cross-Origin-Opener-Policy': 'same-origin',
+}
+SENTENCES = {
+    400: 'this is not a request of HTTP',
+    404: 'nothing is here; the page is /, programs ask POST /predict',
+    405: 'not with this method; the page is GET /, programs ask POST /predict',
+    413: f'the body has more than {predictions.MAX_BODY_BYTES:,} bytes; make the picture smaller',
+    415: 'the body must be a PNG with Content-Type image/png, a JPEG with image/jpeg, or '
+         '{"pixels": [...]} with application/json',
+    421: 'this server is not the host that was asked for; ask it under the address that it printed',
+    431: 'the header is too long; leave fields out',
+    500: 'something went wrong in the server; its log says what',
+    503: 'too many requests are waiting; ask again in a second',
+}
+
+
+def is_loopback(name: str) -> bool:
+    """Whether an IP address is this machine alone; False for what is none."""
+    try:
+        return ipaddress.ip_address(name.partition('%')[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def is_ours(host: str, listens: str) -> bool:
+    """Whether `host`, a Host header, may name a server that was told to listen on `listens`.
+
+    A name can be made to point here by anybody, a number cannot.
+    """
+    name = re.sub(r':\d*$', '', host).lower().rstrip('.')
+    if name[:1] + name[-1:] == '[]':  # IPv6
+        name = name[1:-1]
+    if name in ('localhost', listens.lower()) or is_loopback(name):
+        return True
+    if listens.lower() == 'localhost' or is_loopback(listens):
+        return False
+    try:
+        return bool(ipaddress.ip_address(name))
+    except ValueError:
+        return name == socket.gethostname().lower()
+
+
+class Queue:
+    """THREADS threads that predict, and at most MAX_WAITING pictures that wait for one."""
+
+    def __init__(self):
+        self._threads = concurrent.futures.ThreadPoolExecutor(THREADS)
+        self._pending = 0
+
+    async def run(self, function, *args):
+        """What the function returns, called in a thread; Refusal (503) if too many wait."""
+        if self._pending >= THREADS + MAX_WAITING:
+            raise predictions.Refusal(503)
+        self._pending += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+        finally:
+            self._pending -= 1
+
+
+@web.stream_request_body
+class _Handler(web.RequestHandler):
+    """What all answers share. A body is read to its end, so that a client hears the answer."""
+
+    allowed = 'GET, HEAD'
+
+    def initialize(self):
+        self.started, self.known, self.response_size = time.perf_counter(), {}, 0
+
+    def set_default_headers(self):
+        self.clear_header('Server')
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
+
+    def prepare(self):
+        """Refuse at once what is too long to be read; what is a little longer, after it was."""
+        length = self.request.headers.get('Content-Length', '')
+        if re.fullmatch(r'\d{1,20}', length) and int(length) > connections.MAX_BODY_BYTES:
+            raise predictions.Refusal(413)
+
+    def check(self):
+        """Raise Refusal of a request that is for another host, or whose header is too long."""
+        if not is_ours(self.request.headers.get('Host', ''), self.settings['listens']):
+            raise predictions.Refusal(421)
+        fields = self.request.headers.get_all()
+        if sum(len(name) + len(value) + 4 for name, value in fields) > MAX_HEADER_BYTES:
+            raise predictions.Refusal(431)
+
+    def data_received(self, chunk):
+        """Only POST /predict has a use for a body."""
+
+    def compute_etag(self):
+        """None: nothing is answered with 304."""
+
+    def send(self, body, content_type, cache_control):
+        """Finish with an answer of bytes."""
+        self.set_header('Content-Type', content_type)
+        self.set_header('Cache-Control', cache_control)
+        self.response_size = len(body)
+        self.finish(body)
+
+    def send_json(self, answer):
+        """Finish with an object."""
+        self.send((json.dumps(answer) + '\n').encode(), 'application/json', 'no-store')
+
+    def log_exception(self, kind, error, trace):
+        """Keep a fault of ours for the log."""
+        if not isinstance(error, (web.HTTPError, predictions.Refusal)):
+            self.known = {'stack_trace': ''.join(traceback.format_exception(kind, error, trace))}
+
+    def write_error(self, status_code, exc_info=(None, None), **_):
+        """Answer with a sentence in place of a page."""
+        error, answer = exc_info[1], {}
+        if isinstance(error, predictions.Refusal):
+            self.set_status(error.status)
+            answer = {'error': error.sentence} if error.sentence else {}
+            if error.kind:
+                self.known, answer['kind'] = dict(answer), error.kind
+        status = self.get_status()
+        if status == 405:
+            self.set_header('Allow', self.allowed)
+        if status == 503:
+            self.set_header('Retry-After', '1')
+        self.send_json({'error': SENTENCES.get(status, 'this cannot be answered'), **answer})
+
+
+class _NotFound(_Handler):
+    def refuse(self):
+        self.check()
+        raise web.HTTPError(404)
+
+    get = head = post = put = patch = delete = options = refuse
+
+
+class _File(_Handler):
+    def initialize(self, body, content_type):
+        super().initialize()
+        self.body, self.content_type = body, content_type
+
+    def get(self):
+        self.check()
+        self.send(self.body, self.content_type, 'no-cache')
+
+    head = get
+
+
+class _Health(_Handler):
+    def get(self):
+        self.check()
+        self.send_json({'status': 'ok', 'run': self.settings['run'],
+                        'feature_maps': self.settings['predictor'].has_maps})
+
+    head = get
+
+
+class _Predict(_Handler):
+    allowed = 'POST'
+
+    def initialize(self):
+        super().initialize()
+        self.is_complete = False
+        # In memory up to half a megabyte; on_finish closes it.
+        self.body = tempfile.SpooledTemporaryFile(2 ** 19)  # noqa: SIM115
+
+    def data_received(self, chunk):
+        if self.body.tell() <= predictions.MAX_BODY_BYTES:
+            self.body.write(chunk)
+
+    async def post(self):
+        self.is_complete = True
+        self.check()
+        answer, image = await self.settings['queue'].run(self.predict)
+        self.known = {name: answer[name] for name in ('digit', 'probability', 'sure')}
+        if self.settings['log_drawings']:
+            self.known['drawing'] = predictions.png(image)
+        self.send_json(answer)
+
+    def predict(self):
+        """Predictor.answer, in a thread."""
+        content_type = self.request.headers.get('Content-Type', '').partition(';')[0]
+        self.body.seek(0)
+        return self.settings['predictor'].answer(
+            content_type.strip().lower(), self.body.read(),
+            self.get_query_argument('with', '').split(','))
+
+    def on_finish(self):
+        self.body.close()
+
+    def on_connection_close(self):
+        super().on_connection_close()
+        if not self.is_complete:  # or a thread may be reading it
+            self.body.close()
+
+
+def application(classify, run: str, log: RequestLog, listens: str, log_drawings: bool = False
+                ) -> web.Application:
+    """Return the application. classify: a Classifier; run: its name; listens: what --host says."""
+    def log_request(handler):
+        request, status = handler.request, handler.get_status()
+        what = handler.known.get('digit', status)
+        log.write(f'{request.method} {request.path}: {what}', status, {
+            'requestMethod': request.method, 'requestUrl': request.full_url(),
+            'responseSize': str(handler.response_size),
+            'userAgent': request.headers.get('User-Agent', ''), 'remoteIp': request.remote_ip or '',
+            'latency': f'{time.perf_counter() - handler.started:.6f}s',
+            'protocol': request.version}, **handler.known)
+
+    pages = [(re.escape(path), _File, {'body': (PAGE / name).read_bytes(), 'content_type': kind})
+             for path, (name, kind) in FILES.items()]
+    return web.Application(
+        [*pages, ('/healthz', _Health), ('/predict', _Predict)], default_handler_class=_NotFound,
+        log_function=log_request, predictor=predictions.Predictor(classify), queue=Queue(), run=run,
+        listens=listens, log_drawings=log_drawings)
+
+
+class _FaultLog(logging.Handler):
+    """Write into the request log what Tornado says of malformed requests and of faults."""
+
+    def __init__(self, log):
+        super().__init__(logging.INFO)
+        self._log = log
+
+    def emit(self, record):
+        client = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        malformed = isinstance(client, connections.Connection)
+        if not malformed and record.levelno < logging.ERROR:
+            return
+        status, known = 500, {'stack_trace': self.format(record)}
+        if malformed:
+            status, known = 400, {'error': str(record.args[1])}
+        self._log.write(f'refused: {status}', status, {
+            'requestMethod': '', 'responseSize': '0', 'latency': '0s',
+            'remoteIp': client.remote_ip if malformed else ''}, **known)
+
+
+def serve(app: web.Application, sock: socket.socket, log: RequestLog) -> None:
+    """Answer until SIGTERM or Ctrl-C, then what has begun; KeyboardInterrupt after Ctrl-C.
+
+    A SIGINT that is ignored stays so: that is how a shell starts what runs in the background.
+    """
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    for name in ('tornado', 'asyncio'):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        logger.addHandler(_FaultLog(log))
+    caught = []
+
+    def on_signal(number, frame):
+        caught.append(number)
+        for each, handler in handlers.items():
+            signal.signal(each, handler or signal.SIG_DFL)  # the second one does not wait
+
+    async def answer():
+        listener = connections.Listener(sock, app)
+        while not caught:
+            await asyncio.sleep(0.1)
+        await listener.stop()
+
+    handlers = {each: signal.signal(each, on_signal) for each in (signal.SIGINT, signal.SIGTERM)
+                if signal.getsignal(each) != signal.SIG_IGN}
+    asyncio.run(answer())
+    log.close()
+    if caught[0] == signal.SIGINT:
+        raise KeyboardInterrupt
