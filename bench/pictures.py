@@ -149,8 +149,8 @@ def table(folder, record, classify, rows, seen):
         _, error, unsure = found['ours']
         cells.append([row, str(len(files)), *(f'{found[way][0]:.4f}' for way in WAYS),
                       str(np.count_nonzero(~seen['ours', row][1])), f'{error:.4f}',
-                      f'{unsure:.4f}' if record.get('doubt') else '-'])
-    return [f'{record["script"]}.py on {record["dataset"]}, seed {record["seed"]} '
+                      f'{unsure:.4f}' if record.calibration else '-'])
+    return [f'{record.script}.py on {record.dataset}, seed {record.seed} '
             f'({folder.resolve().name}):', '', *aligned(cells), '']
 
 
@@ -181,7 +181,7 @@ def main(argv=None):
     turns.write('pictures', '\n'.join([
         '## pictures', '',
         'Share of pictures read right, by how they were made 28 x 28: ours (`digits/pictures/`) '
-        'and the ways of tutorials. README.md says which. What cannot be read is not right.', '',
+        'and the ways of tutorials. docs/pictures.md says which. What cannot be read is not right.', '',
         *lines,
         f'Python {sys.version.split()[0]}, {", ".join(versions)}; {datetime.date.today()}.', '']))
 

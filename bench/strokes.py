@@ -195,7 +195,7 @@ def main(argv=None):
                for whose, row in zip(('MNIST', 'strokes'), holes)), '']
     if args.run_dir:
         read = classifier.restore(args.run_dir)(images[..., 0])[0].argmax(axis=1)
-        lines += [f'{Record.read(args.run_dir)["script"]}.py, trained on strokes: '
+        lines += [f'{Record.read(args.run_dir).script}.py, trained on strokes: '
                   f'{np.mean(read == labels):.4f} of them.', '',
                   *table(confusion(read, labels)), '']
     print('\n'.join(lines))
