@@ -181,7 +181,8 @@ def main(argv=None):
     turns.write('pictures', '\n'.join([
         '## pictures', '',
         'Share of pictures read right, by how they were made 28 x 28: ours (`digits/pictures/`) '
-        'and the ways of tutorials. docs/pictures.md says which. What cannot be read is not right.', '',
+        'and the ways of tutorials. docs/pictures.md says which. What cannot be read is not '
+        'right.', '',
         *lines,
         f'Python {sys.version.split()[0]}, {", ".join(versions)}; {datetime.date.today()}.', '']))
 
