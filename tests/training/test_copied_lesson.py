@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import urllib.request
 
 import numpy as np
 import pytest
@@ -55,6 +56,21 @@ def changed(project, name, *changes, of='mnist_cnn.py'):
     project.change(name, *changes)
 
 
+def served_maps(project, run):
+    """What draw.py answers with the feature maps of a picture."""
+    process = project.start('draw.py', '--port', '0', '--run-dir', run)
+    try:
+        url = next(filter(None, (re.search(r'http://\S+', line) for line in process.stderr))).group()
+        request = urllib.request.Request(
+            f'{url}predict?with=maps', headers={'Content-Type': 'image/jpeg'},
+            data=(project.folder / 'data' / '7-chalk.jpg').read_bytes())
+        with urllib.request.urlopen(request) as answer:
+            return json.loads(answer.read().decode())['maps']
+    finally:
+        process.kill()
+        process.communicate()
+
+
 @pytest.mark.skipif(os.name == 'nt', reason='Windows has no signals to send')
 def test_a_changed_copy_works_whole(project, small_dir, tmp_path):
     """Trained, killed, resumed to the same bits, calibrated, scored, compared, and read with."""
@@ -104,6 +120,7 @@ def test_a_changed_copy_works_whole(project, small_dir, tmp_path):
     assert accuracy == pytest.approx(record.test_accuracy, abs=0.005)
     assert [title.split(', ')[0] for title in titles.split(';')] == ['conv1'] * 2 + ['conv2'] * 2
     assert titles.endswith('after normalisation and pooling and ReLU')
+    assert titles.split(';') == [each['title'] for each in served_maps(project, folder)]
 
     # The lesson is edited after the run: one sentence, which names the variable.
     project.change('mine.py', '[5, 5, x.shape[3], filters]', '[3, 3, x.shape[3], filters]')
