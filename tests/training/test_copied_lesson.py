@@ -60,7 +60,8 @@ def served_maps(project, run):
     """What draw.py answers with the feature maps of a picture."""
     process = project.start('draw.py', '--port', '0', '--run-dir', run)
     try:
-        url = next(filter(None, (re.search(r'http://\S+', line) for line in process.stderr))).group()
+        found = (re.search(r'http://\S+', line) for line in process.stderr)
+        url = next(filter(None, found)).group()
         request = urllib.request.Request(
             f'{url}predict?with=maps', headers={'Content-Type': 'image/jpeg'},
             data=(project.folder / 'data' / '7-chalk.jpg').read_bytes())
