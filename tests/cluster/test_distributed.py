@@ -320,8 +320,8 @@ def test_nothing_of_a_local_cluster_is_left(small_dir, tmp_path, blow):
         assert process.returncode == 130
         record = Record.read(folder)
         assert record.status == 'interrupted'
-        assert f'model.ckpt-{record["steps"]}.index' in os.listdir(str(folder))
-        assert f'Stopped after step {record["steps"]:,} of 100,000' in said
+        assert f'model.ckpt-{record.steps}.index' in os.listdir(str(folder))
+        assert f'Stopped after step {record.steps:,} of 100,000' in said
     assert checkpoints.exist(folder)
 
 
