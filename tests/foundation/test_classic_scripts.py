@@ -1,6 +1,6 @@
 """Scripts by other people keep working: eight in the style of TensorFlow 1.x's MNIST tutorials.
 
-Each file in tests/classic runs with its two imports replaced and not a word more. Where TensorFlow
+Each file in classic/ runs with its two imports replaced and not a word more. Where TensorFlow
 is 1.x, each also runs as it is, on TensorFlow's own module, and must print the same.
 """
 import gzip
@@ -9,13 +9,15 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from conftest import HOME
 
 from digits.datasets import idx, strokes
+from digits.paths import PROJECT_ROOT
 from digits.tensorflow_v1 import tf
 
+CLASSIC = Path(__file__).with_name('classic')
 SCRIPTS = ('fully_connected', 'convolutional', 'recurrent', 'autoencoder', 'nearest_neighbour',
            'tensorboard_summaries', 'layers', 'xavier')
 TENSORFLOW = ('import tensorflow as tf', 'from digits.tensorflow_v1 import tf')
@@ -45,12 +47,12 @@ def run(tmp_path_factory):
         if (name, replacements) not in ran:
             folder = tmp_path_factory.mktemp(name)
             shutil.copytree(str(data), str(folder / 'MNIST_data'))
-            lines = (HOME / 'tests' / 'classic' / f'{name}.py').read_text().split('\n')
+            lines = (CLASSIC / f'{name}.py').read_text(encoding='utf-8').split('\n')
             for old, new in replacements:
                 assert lines.count(old) == 1
                 lines[lines.index(old)] = new
-            (folder / f'{name}.py').write_text('\n'.join(lines))
-            path = {'PYTHONPATH': str(HOME)} if replacements else {}
+            (folder / f'{name}.py').write_text('\n'.join(lines), encoding='utf-8')
+            path = {'PYTHONPATH': str(PROJECT_ROOT)} if replacements else {}
             result = subprocess.run(
                 [sys.executable, f'{name}.py'], cwd=str(folder), stdin=subprocess.DEVNULL,
                 capture_output=True, text=True, timeout=120, check=False,
