@@ -27,7 +27,7 @@ def article_b(X, labels, epochs, seed):
     return found
 
 
-def check_article_b(folder, epochs, tmp_path, monkeypatch, capfd):
+def check_article_b(folder, epochs, exact, tmp_path, monkeypatch, capfd):
     ours = []
     gradients = mnist_numpy_sigmoid.gradients
 
@@ -43,20 +43,20 @@ def check_article_b(folder, epochs, tmp_path, monkeypatch, capfd):
     # Rounding errors grow with the epochs, and each BLAS adds up in an order of its own.
     for epoch, (mine, article) in enumerate(zip(ours, theirs)):
         assert mine == pytest.approx(article, rel=1e-3)
-        if epoch < 30:
-            assert abs(mine[0] - article[0]) * len(labels) < 1.5    # images
+        if epoch < exact:
+            assert abs(mine[0] - article[0]) * len(labels) < 1.5  # images
     assert 'warning' not in capfd.readouterr().err.lower()
 
 
 def test_numpy_script_has_the_accuracies_of_the_article_s_arithmetic(
         small_dir, tmp_path, monkeypatch, capfd):
-    check_article_b(small_dir, 40, tmp_path, monkeypatch, capfd)
+    check_article_b(small_dir, 40, 30, tmp_path, monkeypatch, capfd)
 
 
 @pytest.mark.slow
 @pytest.mark.mnist
 def test_numpy_script_has_them_on_mnist_too(mnist_dir, tmp_path, monkeypatch, capfd):
-    check_article_b(mnist_dir, 20, tmp_path, monkeypatch, capfd)
+    check_article_b(mnist_dir, 20, 7, tmp_path, monkeypatch, capfd)
 
 
 def test_numpy_script_stops_over_0_80_unless_told_how_long(script, tmp_path):
