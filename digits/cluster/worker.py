@@ -66,7 +66,8 @@ class WorkerRun:
         self._model = GraphModel(None, saver, *tensors)
         self._model.precision = precision
         self._every = evaluation.interval(self.total_steps, count / self._images_a_step)
-        self._own_steps, self._summaries = 0, None  # type: int, Any
+        self._own_steps = 0
+        self._summaries: Any = None
         self.training_accuracy: Optional[float] = None
         self._training_seconds, self._reported = 0.0, time.perf_counter()
 

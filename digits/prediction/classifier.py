@@ -90,8 +90,8 @@ def restore(folder: Path) -> Classifier:
         shapes = record.arrays or {'W': [784, 10], 'b': [10]}
         arrays = {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
         checkpoints.ArrayCheckpoints(folder, arrays).restore()
-        # Given that exactly one of ten independent sigmoids h is 1, the odds that it is digit k are
-        # h / (1 - h) = exp(z): so the probabilities are the softmax of the logits z here too.
+        # If exactly one of ten independent sigmoids h is 1, it is a digit's with a probability
+        # proportional to h / (1 - h) = exp(z): the softmax of the logits z here too.
         return Classifier(record.script, lambda images: logits_in_chunks(
             lambda chunk: lesson.inference(rows(chunk), **arrays, **flags), images),
             record.calibration)
