@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Sequence
 
 from digits import command_line, paths
 from digits.errors import UserError
@@ -19,7 +20,8 @@ from digits.training import articles, comparison, folders, plots
 SCRIPTS = ('mnist_numpy_sigmoid', 'mnist_softmax', 'mnist_cnn')
 
 
-def train(root: Path, script: str, flags, options, seed: int) -> None:
+def train(root: Path, script: str, flags: Sequence[str], options: Sequence[str], seed: int
+          ) -> None:
     """Train one script, or go on with a run that stopped; what it prints goes to stderr.
 
     flags make the recipe; options, which do not, say where the data is.

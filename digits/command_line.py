@@ -1,10 +1,12 @@
 """Flags that all scripts share, and exit statuses."""
 import argparse
 import contextlib
+import io
 import os
 import sys
 import unicodedata
 from pathlib import Path
+from typing import Any, Callable, Iterator
 
 from digits import paths
 from digits.errors import UserError
@@ -66,14 +68,14 @@ def data_flags(parser: argparse.ArgumentParser) -> None:
                         'can be had, else strokes (default)')
 
 
-def columns(text) -> int:
+def columns(text: str) -> int:
     """The columns that `text` takes on a terminal: two for each Korean letter."""
     return sum(0 if unicodedata.combining(letter) else
                2 if unicodedata.east_asian_width(letter) in 'WF' else 1 for letter in text)
 
 
 @contextlib.contextmanager
-def waiting(text, quiet=False):
+def waiting(text: str, quiet: bool = False) -> Iterator[None]:
     """Show a text on a terminal for as long as what is in the block takes."""
     shown = sys.stderr.isatty() and not quiet
     if shown:
@@ -85,9 +87,10 @@ def waiting(text, quiet=False):
             print('\r' + ' ' * (len(text) + 4) + '\r', end='', file=sys.stderr, flush=True)
 
 
-def run(main) -> None:
+def run(main: Callable[[], Any]) -> None:
     """Call a script's main() and leave with its exit status: mistakes end in a sentence."""
-    sys.stdout.reconfigure(errors='backslashreplace')  # as stderr: any file's name can be shown
+    if isinstance(sys.stdout, io.TextIOWrapper):  # as stderr: any file's name can be shown
+        sys.stdout.reconfigure(errors='backslashreplace')
     try:
         main()
     except UserError as error:

@@ -40,7 +40,7 @@ class _Namespace(types.ModuleType):
 
 
 def variance_scaling_initializer(factor: float = 2.0, mode: str = 'FAN_IN', uniform: bool = False,
-                                 seed=None, dtype=tf.float32) -> Callable:
+                                 seed: Optional[int] = None, dtype: Any = tf.float32) -> Callable:
     """Return an initializer of variance factor / n, where n is the number that `mode` selects.
 
     mode: 'FAN_IN' (inputs of a unit), 'FAN_OUT' (its outputs) or 'FAN_AVG' (their mean).
@@ -65,7 +65,8 @@ def variance_scaling_initializer(factor: float = 2.0, mode: str = 'FAN_IN', unif
     return initializer
 
 
-def xavier_initializer(uniform: bool = True, seed=None, dtype=tf.float32) -> Callable:
+def xavier_initializer(uniform: bool = True, seed: Optional[int] = None, dtype: Any = tf.float32
+                       ) -> Callable:
     """Return the initializer of Glorot and Bengio (2010): variance 2 / (fan_in + fan_out)."""
     return variance_scaling_initializer(1.0, 'FAN_AVG', uniform, seed, dtype)
 

@@ -2,7 +2,8 @@
 import contextlib
 import os
 import warnings
-from typing import Optional, Sequence
+from pathlib import Path
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from PIL import Image
@@ -15,9 +16,12 @@ MAX_MISSED = 40  # missed images in one figure
 # Fonts with Korean letters on Windows, macOS and Linux; matplotlib's own font has none.
 KOREAN = ('Malgun Gothic', 'Apple SD Gothic Neo', 'NanumGothic', 'Noto Sans CJK KR')
 BLUE, ORANGE = '#0072b2', '#e69f00'  # told apart by all eyes: Okabe and Ito, 2008
+# An image that was missed, uint8 [28, 28] or None; two lines of text; its name.
+Missed = Tuple[Optional[np.ndarray], str, str]
 
 
-def check(path, names: Sequence[str] = (), max_pictures: Optional[int] = None) -> None:
+def check(path: Union[str, Path], names: Sequence[str] = (),
+          max_pictures: Optional[int] = None) -> None:
     """Raise UserError unless a drawing of the pictures `names` can go into the file `path`."""
     folder, name = os.path.split(str(path))
     if not name.lower().endswith(ENDINGS):
@@ -31,7 +35,7 @@ def check(path, names: Sequence[str] = (), max_pictures: Optional[int] = None) -
         raise UserError(f'{path}: is one of the pictures to read; draw into another file')
 
 
-def new(width: float, height: float, tight_layout: bool = True):
+def new(width: float, height: float, tight_layout: bool = True) -> Any:
     """A matplotlib Figure of so many inches, with fonts for Korean names where there are any."""
     from matplotlib import font_manager, rcParams  # half a second only for those who draw
     from matplotlib.figure import Figure
@@ -40,7 +44,7 @@ def new(width: float, height: float, tight_layout: bool = True):
     return Figure(figsize=(width, height), dpi=100, tight_layout=tight_layout)
 
 
-def save(figure, path) -> None:
+def save(figure: Any, path: Union[str, Path]) -> None:
     """Write the file, whole or not at all."""
     check(path)
     unfinished = f'{path}.unfinished'
@@ -54,7 +58,7 @@ def save(figure, path) -> None:
             os.remove(unfinished)
 
 
-def show(axes, pixels, **options) -> None:
+def show(axes: Any, pixels: np.ndarray, **options: Any) -> None:
     """Show pixels in grey, without ticks."""
     axes.imshow(pixels, **{'cmap': 'gray', **options})
     axes.set(xticks=[], yticks=[])
@@ -69,7 +73,7 @@ def plain(text: str, max_columns: int) -> str:
     return text.encode(errors='backslashreplace').decode().replace('$', r'\$')
 
 
-def tiles(maps, across: int = 16) -> np.ndarray:
+def tiles(maps: np.ndarray, across: int = 16) -> np.ndarray:
     """float [h, w, n] -> one picture of n, `across` a row, with NaN between and around them."""
     height, width, count = maps.shape
     gap = max(1, height // 14)
@@ -82,12 +86,12 @@ def tiles(maps, across: int = 16) -> np.ndarray:
     return drawn
 
 
-def strongest(values) -> float:
+def strongest(values: np.ndarray) -> float:
     """What stands for full strength: scaled to its one strongest pixel, a layer would be pale."""
     return np.quantile(np.abs(values), 0.998) or np.abs(values).max() or 1
 
 
-def ten_digits(images, labels, path) -> None:
+def ten_digits(images: np.ndarray, labels: np.ndarray, path: Union[str, Path]) -> None:
     """Draw the first image of each digit, 12 x 5 inches, two rows of five.
 
     images: [n, 784], any range; labels: [n], 0 to 9. A digit that has no image is left out.
@@ -102,7 +106,7 @@ def ten_digits(images, labels, path) -> None:
     save(figure, path)
 
 
-def weights(layer, path) -> None:
+def weights(layer: np.ndarray, path: Union[str, Path]) -> None:
     """Draw weights float [h, w, n] as n images: ten in a row, or else 16."""
     largest = np.abs(layer).max() or 1.0
     drawn = tiles(layer, 10 if layer.shape[2] == 10 else 16)
@@ -114,9 +118,11 @@ def weights(layer, path) -> None:
     save(figure, path)
 
 
-def feature_maps(maps, image, path) -> None:
+def feature_maps(maps: Sequence[Tuple[str, np.ndarray]], image: np.ndarray,
+                 path: Union[str, Path]) -> None:
     """Draw feature maps [(title, float [h, w, n])] under their image uint8 [28, 28], 16 a row."""
-    parts = [('what the network sees', image[..., np.newaxis] / 255, 'gray', 0, 1)]
+    parts: List[Tuple[str, np.ndarray, str, float, float]] = [
+        ('what the network sees', image[..., np.newaxis] / 255, 'gray', 0, 1)]
     for title, values in maps:
         most = strongest(values)
         below = values.min() < 0
@@ -138,7 +144,7 @@ def feature_maps(maps, image, path) -> None:
     save(figure, path)
 
 
-def feature_maps_image(values):
+def feature_maps_image(values: np.ndarray) -> Image.Image:
     """float [h, w, n] of a convolution -> a PIL image of the n maps, 8 a row, on nothing.
 
     White is strong. Black is 0 or, if any is below that, as far below; grey is then 0.
@@ -150,11 +156,11 @@ def feature_maps_image(values):
     return Image.fromarray(np.uint8(np.dstack([grey, 255 * ~np.isnan(drawn)])))
 
 
-def confusion_matrix(confusion, unreadable, missed, path) -> None:
+def confusion_matrix(confusion: np.ndarray, unreadable: np.ndarray, missed: Sequence[Missed],
+                     path: Union[str, Path]) -> None:
     """Draw a confusion matrix and, below, what was missed, the first MAX_MISSED.
 
-    confusion: int [10, 10], rows are labels; unreadable: int [10], by label; missed:
-    [(image uint8 [28, 28] or None, two lines of text, name)].
+    confusion: int [10, 10], rows are labels; unreadable: int [10], by label.
     """
     shown = missed[:MAX_MISSED]
     height = 5.65 + 1.6 * -(-len(shown) // 8)

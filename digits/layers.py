@@ -1,8 +1,10 @@
 """Layers that a resumed run computes as if it had never stopped."""
+from typing import Union
+
 from digits.tensorflow_v1 import tf
 
 
-def dropout(h, rate):
+def dropout(h: tf.Tensor, rate: Union[float, tf.Tensor]) -> tf.Tensor:
     """h [batch, ...] without a random share `rate` of its units, in [0, 1), the others scaled up.
 
     Which units is a function of the graph's seed, of the global step and of how many dropouts the

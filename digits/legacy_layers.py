@@ -9,13 +9,13 @@ import os
 import sys
 import types
 import warnings
-from typing import Any
+from typing import Any, Iterator
 
 PACKAGE = 'tf_keras'
 
 
 @contextlib.contextmanager
-def keras_deferred():
+def keras_deferred() -> Iterator[None]:
     """Keep `import tensorflow` in this context from importing tf_keras, where that is installed.
 
     An empty module takes its place meanwhile. It has tf_keras's spec, by which TensorFlow finds

@@ -4,6 +4,7 @@
 
 Set TF_CPP_MIN_LOG_LEVEL=0 to see everything that TensorFlow says while it starts.
 """
+import argparse
 import contextlib
 import os
 import signal
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 import warnings
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 
@@ -72,7 +74,10 @@ def _leave(reason):
     raise SystemExit(2)
 
 
-tf = _import_quietly()
+if TYPE_CHECKING:
+    import tensorflow.compat.v1 as tf
+else:
+    tf = _import_quietly()
 from tensorflow.core.protobuf.config_pb2 import CallableOptions  # noqa: E402
 
 IMPORT_SECONDS = time.perf_counter() - _started
@@ -104,13 +109,14 @@ class _Session(tf.Session):
     Signals wait until a run is over. `precision` is what it computes in.
     """
 
-    def __init__(self, config, precision):
+    def __init__(self, config: Any, precision: str):
         with _signals_held():
             super().__init__(config=config)
-        self._callables = {}
+        self._callables: Dict[Tuple[tuple, tuple], Callable] = {}
         self.precision = precision
 
-    def run(self, fetches, feed_dict=None, options=None, run_metadata=None):
+    def run(self, fetches: Any, feed_dict: Optional[dict] = None, options: Any = None,
+            run_metadata: Any = None) -> Any:
         """As Session.run; tensors and operations in a list, fed to tensors, are prepared once."""
         with _signals_held():
             return self._run_prepared(fetches, feed_dict, options, run_metadata)
@@ -136,19 +142,19 @@ class _Session(tf.Session):
         return [None if isinstance(node, tf.Operation) else next(values) for node in fetches]
 
 
-def open_session(device: str = 'auto', precision: str = 'auto'):
+def open_session(device: str = 'auto', precision: str = 'auto') -> Tuple[tf.Session, str]:
     """A session on the default graph, and the precision it computes in, as `configure` has them.
     """
     config, precision = configure(device, precision)
     return _Session(config, precision), precision
 
 
-def session(args) -> tf.Session:
+def session(args: argparse.Namespace) -> tf.Session:
     """The session of a training script: on args.device, in args.precision."""
     return open_session(args.device, args.precision)[0]
 
 
-def configure(device: str, precision: str):
+def configure(device: str, precision: str) -> Tuple[Any, str]:
     """A session's configuration, and the precision it computes in.
 
     device: 'auto', 'cpu', or 'gpu' ('gpu:1' for the second).

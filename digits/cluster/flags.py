@@ -5,10 +5,11 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import List
+from typing import List, Optional, Sequence
 
 from digits import command_line, training
 from digits.errors import UserError
+from digits.training import flags as training_flags
 from digits.training.record import Record
 
 CHILD = 'MNIST_CLUSTER_CHILD'  # set by local.py: report on stdout, end with the parent
@@ -48,11 +49,12 @@ def hosts(text: str) -> List[str]:
     return found
 
 
-def parse_args(parser: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
-    """The flags, with what TF_CONFIG says where they say nothing, and args.workers: how many.
+def parse_args(parser: training_flags.Parser, argv: Optional[Sequence[str]] = None
+               ) -> argparse.Namespace:
+    """The flags, with what TF_CONFIG says where they say nothing; args.workers is how many workers.
 
-    A chief whose --run-dir holds an unfinished run goes on with it, whoever started it again.
-    Raises UserError if this is no process of a cluster, or not one that it has.
+    A chief whose --run-dir holds an unfinished run resumes it, even without --resume.
+    Raises UserError if the flags do not name one process of a cluster.
     """
     if CHILD in os.environ:
         end_with_parent()
@@ -92,7 +94,7 @@ def end_with_parent() -> None:
 
 
 def _from_environment(args):
-    """TF_CONFIG as flags, those left out that are given."""
+    """TF_CONFIG as flags, without those that are given on the command line."""
     text = os.environ.get('TF_CONFIG')
     if not text:
         return []
@@ -116,7 +118,7 @@ def _from_environment(args):
 
 
 def _check(args):
-    """UserError unless the flags name one process of a cluster."""
+    """Raise UserError unless the flags name one process of a cluster."""
     if None in (args.job_name, args.task_index, args.ps_hosts, args.worker_hosts):
         raise UserError(SAYS_WHERE)
     count = len(getattr(args, f'{args.job_name}_hosts'))

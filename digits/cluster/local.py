@@ -1,4 +1,5 @@
 """A cluster on this machine: started, watched and stopped, nothing of it left behind."""
+import argparse
 import json
 import os
 import queue
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Dict, List, Optional, Sequence
 
 from tqdm import tqdm
 
@@ -17,10 +19,10 @@ from digits.errors import UserError
 from digits.training import folders
 from digits.training.record import Record
 
-LINGER_SECONDS = 15  # seconds that a process has to end by itself when all is done or stopped
+LINGER_SECONDS = 15  # for a process to end by itself when all is done or stopped
 
 
-def run(args, argv=None) -> float:
+def run(args: argparse.Namespace, argv: Optional[Sequence[str]] = None) -> Optional[float]:
     """Start a parameter server and args.local workers; returns the chief's test accuracy.
 
     Raises UserError (status 1) when one of them fails, SystemExit (128 + the signal's number) after
@@ -44,8 +46,8 @@ def run(args, argv=None) -> float:
     return Record.read(args.run_dir).test_accuracy
 
 
-def free_ports(count: int) -> list:
-    """So many different ports on which nobody listens now."""
+def free_ports(count: int) -> List[int]:
+    """`count` different ports on which nobody listens now."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(('127.0.0.1', 0))
@@ -56,7 +58,7 @@ def free_ports(count: int) -> list:
 
 
 def _without_local(argv):
-    """The flags for the children: --local and --resume are not theirs, --run-dir is given anew."""
+    """The flags for the children: without --local and --resume, and --run-dir, which is added."""
     kept, words = [], iter(map(str, argv))
     for word in words:
         if word in ('--local', '--run-dir'):
@@ -69,10 +71,12 @@ def _without_local(argv):
 class ProcessGroup:
     """Processes that end together."""
 
-    def __init__(self, quiet):
-        self._children, self._lines, self._signal = {}, queue.Queue(), None
+    def __init__(self, quiet: bool):
+        self._children: Dict[str, subprocess.Popen] = {}
+        self._lines: queue.Queue = queue.Queue()
+        self._signal: Optional[int] = None
         self._bar = tqdm(unit=' steps', leave=False, disable=quiet or None)
-        self._losses = {}
+        self._losses: Dict[int, float] = {}
 
     def __enter__(self):
         self._handlers = {}
@@ -86,8 +90,8 @@ class ProcessGroup:
             self._kill()
         self._signal = number
 
-    def start(self, name, command):
-        """Start a Python script; `name` is what it is called in messages."""
+    def start(self, name: str, command: Sequence[str]) -> None:
+        """Start a Python script; messages call it `name`."""
         child = subprocess.Popen(
             [sys.executable, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, encoding='utf-8', errors='replace',
@@ -102,8 +106,8 @@ class ProcessGroup:
         for line in stream:
             self._lines.put((name, line.rstrip('\n'), results))
 
-    def wait(self):
-        """Until all workers have ended well, showing what they say."""
+    def wait(self) -> None:
+        """Wait until all workers have ended, showing their output; UserError if a process fails."""
         while any(name != 'ps 0' and child.poll() is None
                   for name, child in self._children.items()):
             self._show(0.1)
@@ -127,7 +131,7 @@ class ProcessGroup:
         self._drain()
 
     def _drain(self):
-        """Show what has been said and not yet been shown."""
+        """Show the output that has not yet been shown."""
         time.sleep(0.2)  # the readers are threads
         while not self._lines.empty():
             self._show(0)

@@ -2,19 +2,24 @@
 
 The cluster itself is TensorFlow's: here is no transport. local.py starts one.
 """
+import argparse
 import math
 import os
 import socket
 import sys
 import time
+from typing import TYPE_CHECKING, Any, Dict, List, Set, Tuple
 
 from digits import tensorflow_v1
 from digits.cluster.flags import CHILD
 from digits.errors import UserError
 from digits.tensorflow_v1 import tf
 
+if TYPE_CHECKING:
+    from digits.cluster.worker import WorkerRun
 
-def configuration(args):
+
+def configuration(args: argparse.Namespace) -> Tuple[Any, str]:
     """(tf.ConfigProto, precision) of this process, which talks to itself and parameter servers.
 
     Raises UserError if somebody listens on its port already.
@@ -28,7 +33,7 @@ def configuration(args):
     if args.job_name == 'worker':
         # Without this a session waits for all workers, also for one that has died.
         config.device_filters.extend(['/job:ps', f'/job:worker/task:{args.task_index}'])
-    # gRPC would ask a proxy for hosts that it cannot know.
+    # gRPC would ask a proxy, which cannot know these hosts.
     addresses = args.ps_hosts + args.worker_hosts
     os.environ.update(no_grpc_proxy=','.join(host.rpartition(':')[0] for host in addresses))
     return config, precision
@@ -46,7 +51,7 @@ def _check_port(address):
                             'this process running already?') from None
 
 
-def names(args) -> dict:
+def names(args: argparse.Namespace) -> Dict[str, str]:
     """{'ps 0': 'HOST:PORT', ...} of all processes of the cluster but this one."""
     everyone = {f'{job} {index}': address for job in ('ps', 'worker')
                 for index, address in enumerate(getattr(args, f'{job}_hosts'))}
@@ -54,8 +59,8 @@ def names(args) -> dict:
     return everyone
 
 
-def silent(addresses: dict, seconds: float = 1.0) -> list:
-    """['worker 1 (HOST:PORT)', ...]: of these {name: address}, those where nobody listens."""
+def silent(addresses: Dict[str, str], seconds: float = 1.0) -> List[str]:
+    """['worker 1 (HOST:PORT)', ...]: those of {name: address} where nobody listens."""
     found = []
     for name, address in addresses.items():
         host, _, port = address.rpartition(':')
@@ -66,8 +71,8 @@ def silent(addresses: dict, seconds: float = 1.0) -> list:
     return found
 
 
-def warn(args) -> None:
-    """Say on stderr, unless --quiet, what TensorFlow's Server leaves open.
+def warn(args: argparse.Namespace) -> None:
+    """Say on stderr, unless --quiet, that TensorFlow's Server is open to everybody.
 
     It binds 0.0.0.0 whatever host its address has (grpc_server_lib.cc; `ss -ltn` shows it), in 1.15
     and in 2.21, and has no setting for that.
@@ -77,7 +82,7 @@ def warn(args) -> None:
               'use this on a network that only you can reach', file=sys.stderr)
 
 
-def wait_for_all(args) -> None:
+def wait_for_all(args: argparse.Namespace) -> None:
     """Return when all processes of the cluster listen; UserError (status 1) after --wait seconds.
     """
     if CHILD not in os.environ:
@@ -95,20 +100,21 @@ def wait_for_all(args) -> None:
         time.sleep(0.2)
 
 
-def serve(args, server) -> None:
+def serve(args: argparse.Namespace, server: Any) -> None:
     """Be a parameter server until all workers have said goodbye and their processes have ended.
 
-    Or until --wait seconds after the chief has: a worker that died late may have nobody to start it
-    again. Ctrl-C ends it at once; what it keeps is then lost since the last checkpoint.
+    At the latest until --wait seconds after the chief's goodbye: a worker that died late may never
+    be started again. Ctrl-C ends it at once; steps since the last checkpoint are then lost.
     """
     with tf.Graph().as_default(), tf.device(f'/job:ps/task:{args.task_index}'):
         queue = _goodbyes(args.task_index)
         size, leave = queue.size(), queue.dequeue()
-        # Only itself: it need not wait for anybody.
+        # Filtered to this server, the session waits for no other process.
         config = tf.ConfigProto(device_filters=[f'/job:ps/task:{args.task_index}'])
         with tf.Session(server.target, config=config) as session:
             workers = {name: address for name, address in names(args).items() if 'ps' not in name}
-            gone, deadline = set(), math.inf
+            gone: Set[int] = set()
+            deadline = math.inf
             # A session that is being closed talks to the servers once more.
             while time.monotonic() < deadline and (
                     len(gone) < args.workers or len(silent(workers)) < args.workers):
@@ -119,7 +125,7 @@ def serve(args, server) -> None:
 
 
 def _goodbyes(index):
-    """The queue on parameter server `index` into which a worker that is done puts its number."""
+    """The queue on parameter server `index` into which finished workers put their numbers."""
     with tf.device(f'/job:ps/task:{index}'):
         return tf.FIFOQueue(-1, tf.int32, [[]], shared_name=f'goodbyes{index}')
 
@@ -127,37 +133,37 @@ def _goodbyes(index):
 class WorkerDoneHook(tf.train.SessionRunHook):
     """Tells the parameter servers that this worker is done, if it is when its session ends."""
 
-    def __init__(self, run):
+    def __init__(self, run: 'WorkerRun'):
         self._run = run
 
-    def begin(self):
+    def begin(self) -> None:
         """Add the operations."""
         args = self._run.args
         self._enqueue = [_goodbyes(index).enqueue(args.task_index)
                          for index in range(len(args.ps_hosts))]
 
-    def end(self, session):
-        """Tell them; a server that is gone need not hear it."""
+    def end(self, session: Any) -> None:
+        """Tell them, if the last step is done."""
         if self._run.step >= self._run.total_steps:
             session.run(self._enqueue)
 
 
-def hooks(run, server, config, optimizer=None) -> list:
+def hooks(run: 'WorkerRun', server: Any, config: Any, optimizer: Any = None) -> List[Any]:
     """The SessionRunHooks of a worker; optimizer: its SyncReplicasOptimizer, if it has one.
 
-    Returns when the variables have values, or at once on the chief, who is to give them these.
+    Returns when the variables have values; on the chief, which initializes them, at once.
     """
-    come_back = initialized(run.args, server, config)
+    restarted = initialized(run.args, server, config)
     found = [WorkerDoneHook(run)]
     if optimizer:
-        # The chief, when it is done, lets go whoever still waits for the others.
-        found += [sync_hook(optimizer, run.args, come_back),
+        # When the chief is done, tokens release workers that still wait for the others.
+        found += [sync_hook(optimizer, run.args, restarted),
                   tf.train.FinalOpsHook(optimizer.get_init_tokens_op(run.args.workers))]
     return found
 
 
-def initialized(args, server, config) -> bool:
-    """Whether the default graph's variables have values: for a chief, whether it has come back.
+def initialized(args: argparse.Namespace, server: Any, config: Any) -> bool:
+    """Whether the default graph's variables have values: on the chief, whether it was restarted.
 
     The other workers wait here until they have: their MonitoredTrainingSession would look only
     every 30 s.
@@ -171,19 +177,19 @@ def initialized(args, server, config) -> bool:
             time.sleep(0.3)
 
 
-def sync_hook(optimizer, args, come_back) -> tf.train.SessionRunHook:
-    """What a SyncReplicasOptimizer needs around its session.
+def sync_hook(optimizer: Any, args: argparse.Namespace, restarted: bool) -> Any:
+    """The SessionRunHook that a SyncReplicasOptimizer needs.
 
     A token permits a worker to start the next step: the chief hands out one a worker when it has
-    applied a step's gradients. The first step needs none; but of a chief that died, tokens may have
-    been lost, and everybody waits: one that has come back hands out new ones.
+    applied a step's gradients. The first step needs none. When a chief dies, tokens may be lost and
+    all workers wait: a restarted one hands out new tokens.
     """
     runner = optimizer.get_chief_queue_runner()
-    # At its end, the optimizer's own thread would close the queue of tokens, for every chief to
-    # come. And it is still waiting for gradients when the session is closed: that is no error.
+    # When it ends, the optimizer's own thread would close the queue of tokens for good, also for a
+    # restarted chief. And that it waits for gradients when the session is closed is no error.
     gentle = tf.train.QueueRunner(
         runner.queue, runner.enqueue_ops, close_op=tf.no_op(), cancel_op=tf.no_op(),
         queue_closed_exception_types=(tf.errors.OutOfRangeError, tf.errors.CancelledError))
     optimizer.get_chief_queue_runner = lambda: gentle
     return optimizer.make_session_run_hook(args.task_index == 0,
-                                           num_tokens=args.workers if come_back else 0)
+                                           num_tokens=args.workers if restarted else 0)

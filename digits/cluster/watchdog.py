@@ -1,4 +1,5 @@
-"""A thread that sees signals, and that nothing goes on, while a step waits for another process."""
+"""A thread that notices signals and stalls while a step waits for another process."""
+import argparse
 import math
 import os
 import signal
@@ -6,6 +7,7 @@ import socket
 import sys
 import threading
 import time
+from typing import Any, Dict, Optional
 
 from digits.cluster.process import names, silent
 
@@ -13,16 +15,16 @@ GRACE_SECONDS = 10  # that a step may take to end after Ctrl-C
 
 
 class Watchdog(threading.Thread):
-    """Sees, while a step may wait for another process for ever, signals and that nothing goes on.
+    """Notices signals and stalls: a step may wait for another process for ever.
 
     A signal is noted in `signal`, for the step's end; if that does not come within
-    GRACE_SECONDS, the process ends here. After --wait seconds without a step it says on stderr who
-    is silent.
+    GRACE_SECONDS, the process ends here. After --wait seconds without a step it names on stderr the
+    processes that do not answer.
     """
 
-    def __init__(self, args):
+    def __init__(self, args: argparse.Namespace):
         super().__init__(daemon=True)
-        self.signal = None
+        self.signal: Optional[int] = None
         self._args, self._others = args, names(args)
         self._last = time.monotonic()
         self._told = False
@@ -30,22 +32,22 @@ class Watchdog(threading.Thread):
         # for a long time; but it writes the signal's number here at once.
         self._here, self._there = socket.socketpair()
         self._there.setblocking(False)
-        self._handlers = {}
+        self._handlers: Dict[int, Any] = {}
 
-    def start(self):
-        """From the main thread: only there can signals be caught."""
+    def start(self) -> None:
+        """Start, from the main thread: only there can signals be caught."""
         if threading.current_thread() is threading.main_thread():
             self._wakeup = signal.set_wakeup_fd(self._there.fileno())
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._handlers[number] = signal.signal(number, lambda *_: None)
         super().start()
 
-    def alive(self):
-        """A step is done."""
+    def alive(self) -> None:
+        """Note that a step is done."""
         self._last, self._told = time.monotonic(), False
 
-    def close(self):
-        """Give signals back, and end."""
+    def close(self) -> None:
+        """Restore the signal handlers, and end the thread."""
         if self._handlers:
             signal.set_wakeup_fd(self._wakeup)
             for number, handler in self._handlers.items():
@@ -54,7 +56,7 @@ class Watchdog(threading.Thread):
         self.join()
         self._here.close()
 
-    def run(self):
+    def run(self) -> None:
         """The thread: ends when the other end of the socket is closed."""
         self._here.settimeout(1.0)
         deadline = math.inf
@@ -68,7 +70,7 @@ class Watchdog(threading.Thread):
                 self.signal, deadline = received[0], time.monotonic() + GRACE_SECONDS
             except socket.timeout:
                 self._check()
-            if time.monotonic() > deadline:
+            if self.signal and time.monotonic() > deadline:
                 print(f'no step has ended within {GRACE_SECONDS} s: stopped at the last checkpoint',
                       file=sys.stderr, flush=True)
                 os._exit(128 + self.signal)

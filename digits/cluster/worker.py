@@ -1,4 +1,4 @@
-"""The steps of one worker of a cluster, with what goes on around them.
+"""The steps of one worker of a cluster: saved, evaluated and shown.
 
     with worker.WorkerRun(args, mnist, saver, precision, images, labels, logits, loss,
                           accuracy) as run:
@@ -9,15 +9,18 @@
                 run.step, run.loss = session.run(...)
         return run.finish(inference, cross_entropy)
 """
+import argparse
 import contextlib
 import json
 import math
 import os
 import sys
 import time
+from typing import Any, Callable, Optional
 
 from digits.cluster.flags import CHILD, MARK
 from digits.cluster.watchdog import Watchdog
+from digits.datasets.dataset import Batch, Datasets
 from digits.errors import UserError
 from digits.tensorflow_v1 import open_session, tf
 from digits.training import evaluation, progress
@@ -29,17 +32,17 @@ REPORT_SECONDS = 0.2  # between two of them
 
 
 class RawSession:
-    """A MonitoredSession whose runs pass by its hooks: an evaluation is no step."""
+    """A MonitoredSession without its hooks: they would count an evaluation as a step."""
 
-    def __init__(self, session):
+    def __init__(self, session: Any):
         self._session, self.graph = session, session.graph
 
-    def run(self, fetches, feed_dict=None):
+    def run(self, fetches: Any, feed_dict: Optional[dict] = None) -> Any:
         """As Session.run."""
         return self.call(lambda session: session.run(fetches, feed_dict))
 
-    def call(self, function):
-        """What a function gives of the tf.Session behind it."""
+    def call(self, function: Callable[[Any], Any]) -> Any:
+        """What a function returns for the tf.Session behind it."""
         return self._session.run_step_fn(lambda step_context: function(step_context.session))
 
 
@@ -51,20 +54,24 @@ class WorkerRun:
     precision are GraphModel's tensors.
     """
 
-    def __init__(self, args, data, saver, precision: str, *tensors):
+    def __init__(self, args: argparse.Namespace, data: Datasets, saver: Any, precision: str,
+                 *tensors: Any):
         self.args, self._data, self._saver = args, data, saver
         self.step, self.loss = 0, math.nan
         self._images_a_step = images_a_step(args)
         count = data.train.num_examples
         self.total_steps = total_steps(args, count)
-        self.chief, self.folder = args.task_index == 0, None
+        self.chief = args.task_index == 0
+        self.folder: Optional[str] = None
         self._model = GraphModel(None, saver, *tensors)
         self._model.precision = precision
         self._every = evaluation.interval(self.total_steps, count / self._images_a_step)
-        self._own_steps, self._summaries, self.training_accuracy = 0, None, None
+        self._own_steps = 0
+        self._summaries: Any = None
+        self.training_accuracy: Optional[float] = None
         self._training_seconds, self._reported = 0.0, time.perf_counter()
 
-    def __enter__(self):
+    def __enter__(self) -> 'WorkerRun':
         with contextlib.ExitStack() as stack:
             if self.chief:
                 self._folder = stack.enter_context(RunFolder(
@@ -76,7 +83,7 @@ class WorkerRun:
             self._stack = stack.pop_all()
         return self
 
-    def begin(self, session, global_step) -> None:
+    def begin(self, session: Any, global_step: tf.Tensor) -> None:
         """Go on from the step that the cluster has come to; the chief says what begins."""
         args, self._session = self.args, RawSession(session)
         self.step = self._noted_step = int(self._session.run(global_step))
@@ -102,7 +109,7 @@ class WorkerRun:
                   file=sys.stderr)
 
     def goes_on(self) -> bool:
-        """Whether another step is due, after a word about the last one; the chief saves.
+        """Whether another step is due. Shows the last one; the chief also evaluates and saves.
 
         Raises UserError (status 1) once the loss is not finite.
         """
@@ -132,20 +139,16 @@ class WorkerRun:
         return self.step * self._images_a_step
 
     def _summarize_and_evaluate(self):
-        """What is due of both after a step, on the chief; whether it has evaluated."""
+        """On the chief, after a step: what is due of both; returns whether it has evaluated."""
         every = self.args.summary_every
-        # Without steps in common, the steps of others may pass by any number.
+        # Asynchronous workers may have done any number of steps since.
         before, self._noted_step = self._noted_step, self.step
         if self._summaries and self.step // every > before // every:
             self._summaries.step(self, self._batch, self._images(), self._training_seconds)
         if self.step // self._every == before // self._every and self.step < self.total_steps:
             return False
-        scores = None
-        if self._data.validation.num_examples:
-            scores = evaluation.evaluate(self._model, self._data.validation)
-        evaluation.note(self.record, self.step, self.loss, scores)
-        if self._summaries:
-            self._summaries.evaluation(self.step, scores)
+        evaluation.validate(self._model, self._data, self.record, self.step, self.loss,
+                            self._summaries)
         return True
 
     def _save(self):
@@ -171,13 +174,14 @@ class WorkerRun:
                             self._images() / self._training_seconds, self.loss, accuracy,
                             evaluated)
 
-    def batch(self):
+    def batch(self) -> Batch:
         """This worker's (images, labels) for the step that is due, images [batch, 784]."""
         self._data.train.seek(position(self.args, self.step, self._own_steps))
         self._batch = self._data.train.next_batch(self.args.batch_size)
         return self._batch
 
-    def finish(self, inference, cross_entropy):
+    def finish(self, inference: Callable[..., tf.Tensor],
+               cross_entropy: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> Optional[float]:
         """After the session: the chief scores the last checkpoint, and returns the test accuracy.
 
         It does so on a graph of its own, which the lesson's functions build: the servers that kept
@@ -221,22 +225,22 @@ class WorkerRun:
         self._stack.close()
 
 
-def images_a_step(args) -> int:
+def images_a_step(args: argparse.Namespace) -> int:
     """How many images a step learns from: of all workers together if they are synchronous."""
     return args.batch_size * (1 if args.asynchronous else args.workers)
 
 
-def total_steps(args, num_examples: int) -> int:
+def total_steps(args: argparse.Namespace, num_examples: int) -> int:
     """The number of steps that --steps or --epochs ask for."""
     return args.steps or math.ceil(args.epochs * num_examples / images_a_step(args))
 
 
-def position(args, step: int, own_steps: int) -> int:
+def position(args: argparse.Namespace, step: int, own_steps: int) -> int:
     """Where in the seed's order of images a worker's next minibatch begins.
 
     The order is dealt out: in a synchronous step worker k gets the k-th share of what one process
-    would learn from, so that all together see each image once an epoch. Without steps in common,
-    each worker takes every N-th share in its own time.
+    would learn from, so that all together see each image once an epoch. An asynchronous worker
+    takes every N-th share, at its own speed.
     """
     turn = own_steps if args.asynchronous else step
     return (turn * args.workers + args.task_index) * args.batch_size

@@ -3,10 +3,9 @@
 They keep the classic module's signature, split, types and, for the same seed, its batches bit for
 bit; but images stay uint8 in memory and are scaled a batch at a time.
 """
-import collections
 import sys
 from pathlib import Path
-from typing import Any, Iterator, Optional, Sequence, Tuple, Union
+from typing import Any, Iterator, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -17,7 +16,13 @@ DEFAULT_SOURCE_URL = 'https://storage.googleapis.com/cvdf-datasets/mnist/'
 Batch = Tuple[np.ndarray, np.ndarray]  # images and their labels
 
 
-class Datasets(collections.namedtuple('Datasets', 'train validation test')):
+class _Datasets(NamedTuple):
+    train: 'DataSet'
+    validation: 'DataSet'
+    test: 'DataSet'
+
+
+class Datasets(_Datasets):
     """The three DataSets of a data set; `name` is 'MNIST', 'strokes' or its folder's name."""
 
     name = ''

@@ -10,7 +10,7 @@ import time
 import warnings
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
-from typing import Optional
+from typing import BinaryIO, Iterator, Optional, Union
 
 from PIL import Image
 
@@ -37,8 +37,10 @@ MAX_TIFF_TAGS, MAX_TIFF_STRIPS = 2 ** 12, 2 ** 18  # of a TIFF; strips or tiles
 MAX_PPM_COMMENTS = 1000  # of a PPM in text: Pillow copies what is read for each
 MAX_SECONDS = 10  # of one core, checked whenever a block of the file is read
 TIFF_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)  # bytes, by type of field
-TURNS = {2: Image.FLIP_LEFT_RIGHT, 3: Image.ROTATE_180, 4: Image.FLIP_TOP_BOTTOM,
-         5: Image.TRANSPOSE, 6: Image.ROTATE_270, 7: Image.TRANSVERSE, 8: Image.ROTATE_90}
+TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+         4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+         6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}
+Picture = Union[str, 'os.PathLike[str]', BinaryIO]  # a file's name, or an open binary file
 
 # Warnings of Pillow become a UserError or are dropped.
 warnings.filterwarnings('ignore', module='PIL|pillow_heif')
@@ -63,7 +65,7 @@ class _BoundedFile(io.BytesIO):
 
 
 @contextmanager
-def naming_errors(path):
+def naming_errors(path: Picture) -> Iterator[None]:
     """Put the name of `path`, a file's name or an open file, before a UserError raised inside."""
     try:
         yield
@@ -72,7 +74,7 @@ def naming_errors(path):
         raise UserError(f'{name}: {error}') from error
 
 
-def open_picture(path, max_side: Optional[int] = None,
+def open_picture(path: Picture, max_side: Optional[int] = None,
                  max_pixels: int = MAX_PIXELS_BY_FORMAT['Jpeg'],
                  max_seconds: Optional[float] = None) -> Image.Image:
     """Decode the picture in `path`, a file's name or an open binary file.
@@ -250,7 +252,7 @@ def upright(image: Image.Image) -> Image.Image:
         if any(len(image.info.get(key) or '') > MAX_EXIF_BYTES
                for key in ('exif', 'Raw profile type exif')):
             return image
-        turn = TURNS.get(image.getexif().get(0x0112))
+        turn = TURNS.get(image.getexif().get(0x0112, 1))
     except Exception:  # a broken tag beside whole pixels: how it was held stays unknown
         return image
     return image if turn is None else image.transpose(turn)

@@ -3,12 +3,14 @@
 A network reads only what looks like the images it learned from, so a photo or a drawing goes
 the way MNIST's own digits went: ink found, cropped, and normalised.
 """
+from typing import Any
+
 import numpy as np
 from PIL import Image
 
 from digits.errors import UserError
 from digits.pictures import parts
-from digits.pictures.decoding import naming_errors, open_picture, upright
+from digits.pictures.decoding import Picture, naming_errors, open_picture, upright
 from digits.pictures.ink import ink_of
 from digits.pictures.normalisation import normalised
 
@@ -19,7 +21,7 @@ NO_DIGIT = 'no digit found: this does not look like ink on paper'
 SEVERAL = 'several digits; give one alone, or read them all with predict.py --page'
 
 
-def read(path, **bounds) -> np.ndarray:
+def read(path: Picture, **bounds: Any) -> np.ndarray:
     """The picture in `path`, a file's name or an open binary file, as to_mnist gives it.
 
     bounds: what it may cost to decode, as decoding.open_picture has them. Raises UserError, with
@@ -64,7 +66,7 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     weights[weights < weights.max() / 30] = 0
     if np.count_nonzero(weights) > 8:
         raise UserError(NO_DIGIT)
-    for number in np.flatnonzero(weights):
+    for number in np.flatnonzero(weights).tolist():
         others = np.count_nonzero(weights > weights[number] / 16) > 1
         if others and _is_frame(found.mask_of(number), labels.shape):
             weights[number] = 0

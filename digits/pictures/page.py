@@ -14,7 +14,7 @@ from PIL import Image
 
 from digits.errors import UserError
 from digits.pictures import one_digit, parts, ruled_lines, segmentation
-from digits.pictures.decoding import naming_errors, open_picture, upright
+from digits.pictures.decoding import Picture, naming_errors, open_picture, upright
 from digits.pictures.ink import ink_of
 from digits.pictures.normalisation import normalised
 
@@ -22,7 +22,7 @@ MAX_SIDE = 2000  # pixels: a digit of a hundredth of a page still has MNIST's 20
 NO_INK = 'no ink found; give a picture of digits, darker or lighter than the paper'
 
 
-def read(path) -> Tuple[np.ndarray, np.ndarray]:
+def read(path: Picture) -> Tuple[np.ndarray, np.ndarray]:
     """The digits in the picture `path`, a file's name or an open binary file, as find gives them.
 
     Raises UserError, with the file's name, also if it cannot be decoded.

@@ -33,7 +33,8 @@ def digits_in(found: Parts) -> Parts:
 def lines_of(boxes: np.ndarray) -> List[np.ndarray]:
     """Lines from top to bottom, each an array of the places of its boxes from left to right."""
     ends = boxes[:, 1::2] - _slope(boxes) * (boxes[:, :1] + boxes[:, 2:3]) / 2
-    lines, above, below = [], np.zeros(len(boxes)), np.zeros(len(boxes))
+    lines: List[List[int]] = []
+    above, below = np.zeros(len(boxes)), np.zeros(len(boxes))
     for k in np.lexsort(boxes[:, [3, 0]].T):  # from left to right
         top, bottom = ends[k]
         first, last = above[:len(lines)], below[:len(lines)]  # of the last three of each line

@@ -9,6 +9,7 @@ import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from PIL import Image
@@ -20,16 +21,17 @@ from digits.prediction.results import Result
 
 BATCH = 64  # pictures that are read, classified and printed at once
 AHEAD = 64  # batches that are read before they are asked for: TensorFlow takes seconds to start
-MOST_BYTES = 100 * 10 ** 6  # of standard input, which is kept in memory
+MAX_INPUT_BYTES = 100 * 10 ** 6  # of standard input, which is kept in memory
 
 
-def named(words, recursive=False) -> list:
+def named(words: Sequence[str], recursive: bool = False) -> List[str]:
     """The names of the pictures that words on the command line stand for.
 
     A folder stands for what ends like a picture in it, sorted, with `recursive` also in the
-    folders in it; hidden ones are left out. One without a picture stays: it cannot be read.
+    folders in it; hidden ones are left out. A folder without a picture stays as it is: reading it
+    raises.
     """
-    names = []
+    names: List[str] = []
     for word in words:
         # Not every shell turns data/*.jpg into names; a name that is there is no pattern.
         for name in [word] if os.path.lexists(word) else sorted(glob.glob(word)) or [word]:
@@ -50,11 +52,11 @@ def _inside(folder, recursive):
 
 @functools.lru_cache(maxsize=None)
 def standard_input() -> bytes:
-    """What comes in on standard input, cut after MOST_BYTES + 1; read once."""
-    return sys.stdin.buffer.read(MOST_BYTES + 1) if sys.stdin else b''  # None if it is closed
+    """What comes in on standard input, cut after MAX_INPUT_BYTES + 1; read once."""
+    return sys.stdin.buffer.read(MAX_INPUT_BYTES + 1) if sys.stdin else b''  # None if it is closed
 
 
-def source(name, data=None):
+def source(name: str, data: Optional[bytes] = None) -> Union[str, io.BytesIO]:
     """What Pillow opens for a name; for '-' a file in memory of `data` or of standard input.
 
     Raises UserError if the name is that of a folder, or if there is nothing or too much in data.
@@ -72,15 +74,15 @@ def source(name, data=None):
     data = standard_input() if data is None else data
     if not data:
         raise UserError('-: nothing comes in on standard input; pipe a picture into it')
-    if len(data) > MOST_BYTES:
-        raise UserError(f'-: more than {MOST_BYTES // 10 ** 6} MB on standard input; make the '
+    if len(data) > MAX_INPUT_BYTES:
+        raise UserError(f'-: more than {MAX_INPUT_BYTES // 10 ** 6} MB on standard input; make the '
                         'picture smaller')
     file = io.BytesIO(data)
     file.name = name
     return file
 
 
-def upright(each, longest) -> tuple:
+def upright(each: Result, longest: int) -> Tuple[np.ndarray, int, int]:
     """(a Result as a person sees it, its width, its height in pixels).
 
     It is uint8 [h, w, 3], or float [h, w] if its levels have no agreed range, neither side over
@@ -101,10 +103,11 @@ def upright(each, longest) -> tuple:
         image = Image.alpha_composite(Image.new('RGBA', size, (160, 160, 160)), image
                                       ).convert('RGB')
     image.thumbnail((longest, longest))
-    return (np.asarray(image), *size)
+    return np.asarray(image), size[0], size[1]
 
 
-def read_pictures(names, page=False, data=None) -> list:
+def read_pictures(names: Sequence[str], page: bool = False, data: Optional[bytes] = None
+                  ) -> List[Result]:
     """A Result for each name; `page`: with all digits in it; data: what '-' stands for."""
     pictures = []
     for name in names:
@@ -121,8 +124,8 @@ def read_pictures(names, page=False, data=None) -> list:
     return pictures
 
 
-def in_batches(names, page=False):
-    """Yield what read_pictures gives of BATCH names after the other; many are read on all cores.
+def in_batches(names: Sequence[str], page: bool = False) -> Iterator[List[Result]]:
+    """Yield read_pictures of BATCH names at a time, in order; many are read on all cores.
 
     AHEAD batches wait for their turn at most: memory does not grow with the number of names.
     """
@@ -131,14 +134,14 @@ def in_batches(names, page=False):
         for batch in batches:
             yield read_pictures(batch, page)
         return
-    data = standard_input() if '-' in names else None  # whom we start has none
+    data = standard_input() if '-' in names else None  # a child process has none
     # Spawned, not forked: a copy of a process with TensorFlow's threads in it may hang.
     with ProcessPoolExecutor(min(os.cpu_count() or 1, 8, len(batches)),
                              multiprocessing.get_context('spawn')) as pool:
         def submit(batch):
             return pool.submit(read_pictures, batch, page, data if '-' in batch else None)
 
-        answer = signal.signal(signal.SIGINT, signal.SIG_IGN)  # whom we start leaves Ctrl-C to us
+        answer = signal.signal(signal.SIGINT, signal.SIG_IGN)  # children leave Ctrl-C to us
         under_way = collections.deque(map(submit, batches[:AHEAD]))
         signal.signal(signal.SIGINT, answer)
         try:

@@ -4,7 +4,8 @@ import importlib.util
 import inspect
 import sys
 from pathlib import Path
-from typing import Callable, List, Optional, Tuple
+from types import ModuleType
+from typing import Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -46,11 +47,12 @@ class Classifier:
     maps: image -> [(title, float [h, w, filters])].
     """
 
-    def __init__(self, script: str, logits: Callable, fitted: Optional[dict],
-                 maps: Callable = lambda image: []):
+    def __init__(self, script: str, logits: Callable[[np.ndarray], np.ndarray],
+                 fitted: Optional[Dict[str, float]],
+                 maps: Callable[[np.ndarray], List[Tuple[str, np.ndarray]]] = lambda image: []):
         self._script, self.logits, self._fitted, self._maps = script, logits, fitted, maps
 
-    def __call__(self, images) -> Tuple[np.ndarray, List[str]]:
+    def __call__(self, images: np.ndarray) -> Tuple[np.ndarray, List[str]]:
         logits = self.logits(images)
         if self._fitted is None:
             return calibration.probabilities(logits), [''] * len(images)
@@ -58,7 +60,7 @@ class Classifier:
         return (calibration.probabilities(logits, scale),
                 calibration.reasons(logits, least, scale))
 
-    def feature_maps(self, image) -> List[Tuple[str, np.ndarray]]:
+    def feature_maps(self, image: np.ndarray) -> List[Tuple[str, np.ndarray]]:
         """[(title, float [h, w, filters])]: what each convolution makes of an image uint8 [28, 28].
 
         Its output, then that after its activation, in the graph's order.
@@ -88,8 +90,8 @@ def restore(folder: Path) -> Classifier:
         shapes = record.arrays or {'W': [784, 10], 'b': [10]}
         arrays = {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
         checkpoints.ArrayCheckpoints(folder, arrays).restore()
-        # That digit k is the one, if exactly one of ten sigmoids h is right, has odds h / (1 - h),
-        # which is exp(z): the softmax of the logits here too.
+        # If exactly one of ten independent sigmoids h is 1, it is a digit's with a probability
+        # proportional to h / (1 - h) = exp(z): the softmax of the logits z here too.
         return Classifier(record.script, lambda images: logits_in_chunks(
             lambda chunk: lesson.inference(rows(chunk), **arrays, **flags), images),
             record.calibration)
@@ -118,9 +120,10 @@ def restore(folder: Path) -> Classifier:
         maps)
 
 
-def load_lesson(folder: Path, record: Record):
-    """The module of the lesson that a run was trained by: a file beside predict.py or in articles/
-    that defines inference. Nothing else is executed, and nothing from the run's folder.
+def load_lesson(folder: Path, record: Record) -> ModuleType:
+    """The module of the lesson that trained a run: a script beside predict.py or in articles/.
+
+    It must define inference. Nothing from the run's folder is executed.
     """
     script = EARLIER_SCRIPTS.get(record.script, record.script)
     path = folders.lesson_path(script)
@@ -131,6 +134,7 @@ def load_lesson(folder: Path, record: Record):
     if module is not None and Path(getattr(module, '__file__', None) or '.') == path:
         return module
     spec = importlib.util.spec_from_file_location(script, str(path))
+    assert spec is not None and spec.loader is not None  # the file's name ends in .py
     lesson = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(lesson)
     return lesson
@@ -150,7 +154,7 @@ def _defines_inference(path):
 def _inference_flags(folder, record, lesson):
     """The flags that the lesson's inference takes, by the names of its parameters.
 
-    Not a flag that training fed through a placeholder of that name, as a rate of dropout is.
+    Without those that training fed through a placeholder of that name, as a dropout rate.
     """
     if record.flags.get('raw_pixels'):
         raise UserError(f'{folder} was trained with --raw-pixels, which mnist_softmax.py no longer '

@@ -1,14 +1,18 @@
 """What predict.py draws of its results."""
+from pathlib import Path
+from typing import List, Sequence, Union
 
 from digits import figures
 from digits.figures import BLUE, plain, show
 from digits.prediction import batches
+from digits.prediction.results import Result
+from digits.prediction.scoring import Score
 
 MAX_RESULTS = 20  # in one drawing, a row each
 
 
-def results(found, path) -> None:
-    """Draw a row for each Result of one digit: as it is, the 28 x 28, its ten probabilities."""
+def results(found: Sequence[Result], path: Union[str, Path]) -> None:
+    """Draw a row for each Result of one digit: the picture, its 28 x 28, its ten probabilities."""
     figure = figures.new(9, 0.3 + 1.9 * len(found))
     rows = figure.subplots(len(found), 3, squeeze=False,
                            gridspec_kw={'width_ratios': [1.2, 1, 2.2]})
@@ -37,13 +41,14 @@ def _bars(axes, probabilities):
     axes.spines[['top', 'right']].set_visible(False)
 
 
-def pages(found, path) -> None:
+def pages(found: Sequence[Result], path: Union[str, Path]) -> None:
     """Draw each Result of a page, below the one before, with a box and the digit on each digit."""
     seen = [batches.upright(picture, 1600) for picture in found]
     heights = [0.4 + 8.6 * min(height / width, 2) for _, width, height in seen]
     figure = figures.new(9, sum(heights))
     rows = figure.subplots(len(seen), squeeze=False, gridspec_kw={'height_ratios': heights})
     for picture, (pixels, width, height), (axes,) in zip(found, seen, rows):
+        assert picture.boxes is not None  # it is a page
         show(axes, pixels, extent=(0, width, height, 0))
         axes.set_title(plain(picture.name, 100), fontsize=9)
         for (left, top, right, bottom), (digit, _, doubt) in zip(picture.boxes, picture.digits()):
@@ -54,9 +59,9 @@ def pages(found, path) -> None:
     figures.save(figure, path)
 
 
-def score(counted, path) -> None:
-    """Draw a scoring.Score: the confusion matrix, and what was missed."""
-    missed = []
+def score(counted: Score, path: Union[str, Path]) -> None:
+    """Draw a Score: the confusion matrix, and what was missed."""
+    missed: List[figures.Missed] = []
     for result in counted.missed:
         image, answer = None, 'unreadable'
         if not result.error:

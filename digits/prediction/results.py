@@ -1,31 +1,37 @@
 """What was read in a picture, as a line of text or as an object for programs."""
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
 import numpy as np
 
 from digits import command_line
 
 
 class Result:
-    """A picture by its name, and step by step what is known of it.
+    """What is known of a picture, step by step.
 
-    file: whether it is a file's name
+    file: whether the name is a file's
     error: the sentence that says why it cannot be read, or ''
     images: uint8 [n, 28, 28], its digits; n is 1 unless it is a page
     boxes: of a page's digits, int [n, 4], left, top, right, bottom in pixels; else None
-    label: the digit that somebody says it shows, or None
-    probabilities, doubts: from `classify` on, float [n, 10] and n strings
+    label: the digit that it is labelled with, or None
+    probabilities, doubts: float [n, 10] and n strings, which `classify` sets
     """
 
-    def __init__(self, name, images=(), boxes=None, error='', label=None, file=True):
+    probabilities: np.ndarray
+    doubts: Sequence[str]
+
+    def __init__(self, name: str, images: Any = (), boxes: Optional[np.ndarray] = None,
+                 error: str = '', label: Optional[int] = None, file: bool = True):
         self.name, self.images, self.boxes, self.file = name, images, boxes, file
         self.error, self.label = error, label
 
-    def digits(self) -> list:
+    def digits(self) -> List[Tuple[int, float, str]]:
         """(the most probable digit, its probability, doubt) of each digit in it."""
         return [(int(row.argmax()), float(row.max()), doubt)
                 for row, doubt in zip(self.probabilities, self.doubts)]
 
-    def line(self, width=0) -> str:
-        """What was read, behind the name filled up to `width` columns of a terminal."""
+    def line(self, width: int = 0) -> str:
+        """The name, padded to `width` columns of a terminal, and what was read."""
         known = '' if self.label is None else f'label {self.label}, '
         if self.error:
             answer = 'unreadable'
@@ -36,14 +42,14 @@ class Result:
             answer = describe(self.probabilities[0], self.doubts[0])
         return f'{self.name}{" " * (width - command_line.columns(self.name))}  {known}{answer}'
 
-    def as_object(self) -> dict:
+    def as_object(self) -> Dict[str, Any]:
         """The same and all probabilities, for json.dumps."""
         digits = [] if self.error else [
             {'digit': digit, 'probability': probability, 'probabilities': row.tolist(),
              'sure': not doubt, **({'doubt': doubt} if doubt else {})}
             for (digit, probability, doubt), row in zip(self.digits(), self.probabilities)]
         if self.error:
-            answer = {'error': self.error}
+            answer: Dict[str, Any] = {'error': self.error}
         elif self.boxes is not None:
             answer = {'digits': [{'box': [int(side) for side in box], **digit}
                                  for box, digit in zip(self.boxes, digits)]}
@@ -53,7 +59,7 @@ class Result:
         return {'file': self.name, **answer, **known}
 
 
-def describe(probabilities, doubt='') -> str:
+def describe(probabilities: np.ndarray, doubt: str = '') -> str:
     """'3   99.87%   (then 8: 0.05%)', or '5?  41.20%   (then 3: 38.00%)  not sure: faint'."""
     digit, runner_up = np.argsort(-probabilities, kind='stable')[:2]  # of equals, argmax's first
     then = f'(then {runner_up}: {probabilities[runner_up]:.2%})'
@@ -72,8 +78,9 @@ def _page(boxes, digits):
     return ' '.join(words)
 
 
-def classify(results, classifier) -> None:
-    """Fill in probabilities and doubts of Results that could be read, all in one go."""
+def classify(results: Sequence[Result],
+             classifier: Callable[[np.ndarray], Tuple[np.ndarray, List[str]]]) -> None:
+    """Set probabilities and doubts of Results that could be read, all in one go."""
     probabilities, doubts = classifier(np.concatenate([result.images for result in results]))
     start = 0
     for result in results:

@@ -1,23 +1,25 @@
 """Pictures with labels: the file that names them, and how many are read right."""
 import csv
 import os
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
 from digits.errors import UserError
+from digits.prediction.results import Result
 
 
-def read_labels(path, folder=None) -> dict:
+def read_labels(path: str, folder: Optional[str] = None) -> Dict[str, int]:
     """{name of a picture: its label, 0 to 9} from a CSV file with the columns file and label.
 
-    The names in it are relative to `folder`, by default its own; other columns are ignored.
+    The names in it are relative to `folder`, by default the CSV file's; other columns are ignored.
     Raises UserError, with the line, if it is no such file, or if there is no such folder.
     """
     if folder is not None and not os.path.isdir(folder):
         raise UserError(f'{folder}: no folder; --labels names the pictures, give no more than the '
                         'folder that they are in')
     folder = os.path.dirname(path) if folder is None else folder
-    labels = {}
+    labels: Dict[str, int] = {}
     try:
         with open(path, encoding='utf-8-sig', newline='') as file:  # Excel begins with a BOM
             rows = csv.DictReader(file, skipinitialspace=True)
@@ -29,7 +31,7 @@ def read_labels(path, folder=None) -> dict:
                 where = f'{path}, line {rows.line_num}'
                 label = (row['label'] or '').strip()
                 if label not in list('0123456789'):
-                    raise UserError(f'{where}: the label {label!r} is no digit from 0 to 9')
+                    raise UserError(f'{where}: the label {label!r} is not a digit from 0 to 9')
                 if not row['file']:
                     raise UserError(f'{where}: names no file')
                 name = os.path.join(folder, row['file'])
@@ -55,14 +57,14 @@ class Score:
     not read, or read wrongly.
     """
 
-    def __init__(self, labels):
+    def __init__(self, labels: Dict[str, int]):
         self._labels = labels
         self.confusion = np.zeros([10, 10], int)
         self.unreadable, self.doubted = np.zeros([2, 10], int)
-        self.missed = []
+        self.missed: List[Result] = []
         self._right_if_sure = 0
 
-    def add(self, pictures) -> list:
+    def add(self, pictures: Sequence[Result]) -> List[Result]:
         """Count Results and give them their labels; returns those that were missed."""
         before = len(self.missed)
         for picture in pictures:
@@ -79,7 +81,7 @@ class Score:
                 self.missed.append(picture)
         return self.missed[before:]
 
-    def summary(self) -> dict:
+    def summary(self) -> Dict[str, Any]:
         """The counts: accuracy is right / of, in [0, 1]; what cannot be read is not right."""
         read, right = int(self.confusion.sum()), int(self.confusion.trace())
         of = read + int(self.unreadable.sum())
@@ -88,7 +90,7 @@ class Score:
                 'confusion': self.confusion.tolist(), 'unreadable': self.unreadable.tolist(),
                 'not_sure': self.doubted.tolist()}
 
-    def lines(self) -> list:
+    def lines(self) -> List[str]:
         """The confusion matrix, rows labels and columns predictions, and the accuracy, as text."""
         def texts(counts):
             return [str(count or '.') for count in counts]

@@ -9,8 +9,13 @@ A lesson makes one object in one line, and writes its loop around run.batches():
             _, run.loss = session.run([train_step, loss], {...})
         return run.finish()
 """
+import argparse
 import math
+from typing import Any, Callable, Dict
 
+import numpy as np
+
+from digits.datasets.dataset import Datasets
 from digits.errors import UserError
 from digits.training.flags import parse_args, parser
 from digits.training.models import ArrayModel, GraphModel
@@ -19,7 +24,7 @@ from digits.training.runs import Run
 __all__ = ['parser', 'parse_args', 'total_steps', 'graph_run', 'array_run', 'Run']
 
 
-def total_steps(args, num_examples: int) -> int:
+def total_steps(args: argparse.Namespace, num_examples: int) -> int:
     """The number of minibatches that --steps or --epochs ask for.
 
     Raises UserError if --batch-size is more than num_examples.
@@ -30,12 +35,14 @@ def total_steps(args, num_examples: int) -> int:
     return args.steps or math.ceil(args.epochs * num_examples / args.batch_size)
 
 
-def graph_run(args, data, *model, **options) -> Run:
+def graph_run(args: argparse.Namespace, data: Datasets, *model: Any, **options: Any) -> Run:
     """The run of a TensorFlow graph; what follows args and data are GraphModel's arguments."""
     steps = total_steps(args, data.train.num_examples)
     return Run(args, data, GraphModel(*model, **options), steps)
 
 
-def array_run(args, data, arrays, inference, loss, steps: int) -> Run:
+def array_run(args: argparse.Namespace, data: Datasets, arrays: Dict[str, np.ndarray],
+              inference: Callable[..., np.ndarray],
+              loss: Callable[[np.ndarray, np.ndarray], float], steps: int) -> Run:
     """The run of NumPy arrays, by name, over so many steps; see ArrayModel."""
     return Run(args, data, ArrayModel(arrays, inference, loss), steps)

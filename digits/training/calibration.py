@@ -1,18 +1,20 @@
-"""How sure a run may be: its probabilities made honest, and when to say "not sure".
+"""How sure a run may be: calibrated probabilities, and when to say "not sure".
 
-Both are two numbers, fitted to the logits of the validation images, which it did not learn from:
+Each takes one number, fitted to the logits of the validation images, which are not trained on:
 
 - `scale` multiplies the logits before the softmax (temperature scaling, Guo et al., "On calibration
   of modern neural networks", 2017), so that of answers given at 90 %, nine in ten are right;
 - `least` is how far the largest logit must stand above the mean of the ten (after Hendrycks et al.,
   "Scaling out-of-distribution detection", 2022). A letter or a scribble moves no logit that far.
 """
+from typing import Dict, List
+
 import numpy as np
 
-REFUSED = 0.005  # the share of validation images that is not sure: half of what a user may meet
+REFUSED = 0.005  # the share of validation images to be not sure of: half of what is acceptable
 
 
-def fit(logits, labels) -> dict:
+def fit(logits: np.ndarray, labels: np.ndarray) -> Dict[str, float]:
     """{'scale', 'least', 'error'} for logits float [n, 10] and the right digits [n], n at least 1.
 
     error: the expected calibration error of the scaled probabilities on these images, in [0, 1].
@@ -27,13 +29,13 @@ def fit(logits, labels) -> dict:
             'error': round(calibration_error(probabilities(logits, scale), labels), 4)}
 
 
-def probabilities(logits, scale=1.0):
+def probabilities(logits: np.ndarray, scale: float = 1.0) -> np.ndarray:
     """The softmax [n, 10] of `scale` times the logits [n, 10]."""
     odds = np.exp(scale * (logits - logits.max(axis=1, keepdims=True)))
     return odds / odds.sum(axis=1, keepdims=True)
 
 
-def reasons(logits, least, scale=1.0) -> list:
+def reasons(logits: np.ndarray, least: float, scale: float = 1.0) -> List[str]:
     """For each row of logits [n, 10]: '' or, in few words, why its digit is not sure."""
     found = []
     for lead, row in zip(_lead(logits), probabilities(logits, scale)):
@@ -47,7 +49,7 @@ def reasons(logits, least, scale=1.0) -> list:
     return found
 
 
-def calibration_error(probabilities, labels, bins=15) -> float:
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
     """The expected calibration error, in [0, 1], of probabilities [n, 10] for the digits [n].
 
     The mean distance between the largest probability and the share that is right, over images in

@@ -1,9 +1,10 @@
 """Checkpoints in a run's folder: TensorFlow's Saver files for graphs, weights.npz for NumPy.
 
-Both know their steps, appear whole or not at all, and hold numbers only. A model is a program, so
+Both record the step, appear whole or not at all, and hold numbers only. A model is a program, so
 no graph is ever read from a file: the script that made a checkpoint builds its graph again in code.
-What is read is held to its checksums first, and never by TensorFlow's own reader.
+Checksums are verified before anything is used, without TensorFlow's own reader.
 """
+import abc
 import contextlib
 import os
 import re
@@ -12,14 +13,14 @@ import sys
 import zipfile
 import zlib
 from pathlib import Path
-from typing import List
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import numpy as np
 
 from digits import files
 from digits.errors import UserError
 from digits.training import tensor_bundle
-from digits.training.folders import LESSON_NAME
+from digits.training.record import LESSON_NAME
 
 
 def exist(folder: Path) -> bool:
@@ -27,17 +28,45 @@ def exist(folder: Path) -> bool:
     return bool(_npz_files(folder)) or any(folder.glob('model.ckpt-*.index'))
 
 
-class _Checkpoints:
-    """What both kinds share: which checkpoint is read, and what is said of one that cannot be.
-
-    A kind has _files(), all checkpoints, the newest first; _read(file), the step and the arrays in
-    one, or a UserError; _assign(arrays), which makes them the run's own.
-    """
+class Checkpoints(abc.ABC):
+    """The checkpoints in a run's folder: which one is read, and what is said of unreadable ones."""
 
     _all = ''  # the suffix that matches all files of one checkpoint
 
     def __init__(self, folder: Path):
         self._folder = folder
+
+    @abc.abstractmethod
+    def steps(self) -> List[int]:
+        """The steps of the whole checkpoints, ascending."""
+
+    @abc.abstractmethod
+    def save(self, step: int) -> None:
+        """Write a checkpoint; UserError (status 1) if the disk does not take it."""
+
+    @abc.abstractmethod
+    def remove(self, step: int) -> None:
+        """Delete the checkpoint of a step."""
+
+    @abc.abstractmethod
+    def _files(self) -> List[Path]:
+        """All checkpoints, the newest first."""
+
+    @abc.abstractmethod
+    def _read(self, file: Path) -> Tuple[int, Dict[str, np.ndarray]]:
+        """The step and the arrays of a checkpoint; UserError if it is damaged or does not fit."""
+
+    @abc.abstractmethod
+    def _assign(self, arrays: Dict[str, np.ndarray]) -> None:
+        """Make these the values that the run goes on with."""
+
+    @abc.abstractmethod
+    def _pass_over(self, file: Path) -> None:
+        """Count a checkpoint no longer: it cannot be restored."""
+
+    @abc.abstractmethod
+    def _remove_partial_files(self) -> None:
+        """Delete what was left by a writer that was killed, or that met the end of the disk."""
 
     def restore(self) -> int:
         """Read the newest checkpoint; returns its step.
@@ -59,8 +88,8 @@ class _Checkpoints:
     def resume(self) -> int:
         """Read the newest checkpoint that is whole and fits; returns its step, 0 if there is none.
 
-        Says on stderr which it passes over; those no longer count. Raises UserError if not one of
-        several is whole.
+        Names on stderr the damaged ones that it passes over. Raises UserError if there are
+        checkpoints and none is whole.
         """
         found = self._files()
         if not found:
@@ -69,22 +98,23 @@ class _Checkpoints:
             f'{error}: going back to the checkpoint before it', file=sys.stderr))
         if not newest:
             raise UserError(f'{self._folder}: none of its checkpoints ({len(found)}) is whole and '
-                            'of this script; train again, in another folder')
+                            'of this script; train again in another folder')
         step, arrays = newest
         self._assign(arrays)
         self._remove_partial_files()
         return step
 
-    def newest_whole(self):
+    def newest_whole(self) -> Optional[int]:
         """The step of the newest checkpoint that could be restored; None if there is none."""
         found = self._newest_whole(lambda error: None)
-        return found and found[0]
+        return found[0] if found else None
 
     def _unwritten(self, error):
         return UserError(f'{self._folder}: no checkpoint could be written, is the disk full or the '
                          f'folder gone? ({_reason(error)})', 1)
 
-    def _newest_whole(self, passed_over):
+    def _newest_whole(self, passed_over: Callable[[UserError], None]
+                      ) -> Optional[Tuple[int, Dict[str, np.ndarray]]]:
         for file in self._files():
             try:
                 return self._read(file)
@@ -94,7 +124,7 @@ class _Checkpoints:
         return None
 
 
-class SaverCheckpoints(_Checkpoints):
+class SaverCheckpoints(Checkpoints):
     """model.ckpt-STEP files of all variables in the session's graph, restored by name.
 
     saver: the tf.train.Saver that writes them; without one they are only read.
@@ -102,13 +132,13 @@ class SaverCheckpoints(_Checkpoints):
 
     _all = '.*'
 
-    def __init__(self, folder: Path, session, saver=None):
+    def __init__(self, folder: Path, session: Any, saver: Any = None):
         from digits.tensorflow_v1 import tf  # the NumPy script runs without it
         super().__init__(folder)
         self._session, self._saver, self._tf = session, saver, tf
         with session.graph.as_default():
             self._variables = {variable.op.name: variable for variable in tf.global_variables()}
-        self._void = set()  # the steps of files that have turned out not to be whole
+        self._void: Set[int] = set()  # the steps of files that have turned out not to be whole
 
     def steps(self) -> List[int]:
         """The steps of all checkpoints, ascending. An index is written last: it marks a whole one.
@@ -154,12 +184,11 @@ class SaverCheckpoints(_Checkpoints):
         self._void.add(_step(prefix))
 
     def remove(self, step: int) -> None:
-        """Delete a checkpoint, its index first, so that no half of one looks whole."""
+        """Delete a checkpoint, its index first, so that a partial one never looks whole."""
         for path in sorted(self._folder.glob(f'model.ckpt-{step}.*'), reverse=True):
             path.unlink()
 
     def _remove_partial_files(self):
-        """Delete what a writer has left that was killed, or that met the end of the disk."""
         for path in self._folder.glob('model.ckpt-*'):
             prefix, data, _ = path.name.partition('.data-')
             if '.tempstate' in path.name or (
@@ -172,13 +201,13 @@ def _step(prefix):
     return int(prefix.name.split('-')[1])
 
 
-class ArrayCheckpoints(_Checkpoints):
+class ArrayCheckpoints(Checkpoints):
     """weights.npz: named arrays, updated in place by their owner, and the step they belong to.
 
     The one before it is in weights.previous.npz.
     """
 
-    def __init__(self, folder: Path, arrays: dict):
+    def __init__(self, folder: Path, arrays: Dict[str, np.ndarray]):
         super().__init__(folder)
         self._arrays = arrays
 
@@ -194,9 +223,10 @@ class ArrayCheckpoints(_Checkpoints):
         """Write the arrays under a temporary name, then give the file its own."""
         path, previous = (self._folder / name for name in NPZ)
         unfinished = path.with_suffix('.unfinished')
+        contents: Dict[str, Any] = {'step': np.int64(step), **self._arrays}
         try:
             with open(str(unfinished), 'wb') as file:
-                np.savez(file, step=np.int64(step), **self._arrays)
+                np.savez(file, **contents)
             files.fsync(unfinished)
             if path.exists() and self._whole(path):
                 os.replace(str(path), str(previous))

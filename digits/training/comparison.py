@@ -4,7 +4,7 @@ import json
 import statistics
 import sys
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, Iterable, List, Tuple
 
 from digits.errors import UserError
 from digits.training import folders
@@ -12,7 +12,7 @@ from digits.training.record import Record
 
 
 def read_runs(root: Path) -> List[Tuple[Path, Record]]:
-    """(folder, record) of all runs in root/SCRIPT/RUN; what is none is named on stderr."""
+    """(folder, record) of all runs in root/SCRIPT/RUN; unreadable ones are named on stderr."""
     found = []
     for folder in sorted(path for path in root.glob('*/*')
                          if path.is_dir() and path.parent.name != 'articles'):
@@ -23,7 +23,7 @@ def read_runs(root: Path) -> List[Tuple[Path, Record]]:
     return found
 
 
-def group(runs) -> List[dict]:
+def group(runs: Iterable[Tuple[Path, Record]]) -> List[dict]:
     """Runs that differ only by seed, together; MNIST first, the best first, the unfinished last.
 
     Runs of different texts of a lesson, or on different processors or versions, are not together.
@@ -105,10 +105,10 @@ def difference(before: Path, after: Path) -> List[str]:
     seconds of both. Raises UserError if one of the folders holds no run.
     """
     records = [Record.read(folder) for folder in (before, after)]
-    texts = [_text(folder) for folder in (before, after)]
+    texts = _text(before), _text(after)
     lines = [line.rstrip('\n') for line in difflib.unified_diff(
-        *(text.splitlines(True) for text in texts), fromfile=str(before / folders.LESSON_NAME),
-        tofile=str(after / folders.LESSON_NAME), n=2)]
+        texts[0].splitlines(True), texts[1].splitlines(True),
+        str(before / folders.LESSON_NAME), str(after / folders.LESSON_NAME), n=2)]
     if not all(texts):
         lines = [f'{folder}: no {folders.LESSON_NAME}: a run of an earlier version'
                  for folder, text in zip((before, after), texts) if not text]

@@ -1,19 +1,21 @@
 """How well a model does on a data set: on the way, and once, at the end, on the test set."""
+import argparse
 import math
 import sys
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 import numpy as np
 
+from digits.datasets.dataset import DataSet, Datasets
 from digits.errors import UserError
 from digits.training import calibration
-from digits.training.models import CHUNK
+from digits.training.models import CHUNK, Model
 from digits.training.progress import from_here
 from digits.training.record import Record
 
 
-def evaluate(model, dataset) -> Tuple[float, float]:
+def evaluate(model: Model, dataset: DataSet) -> Tuple[float, float]:
     """Loss and accuracy over a whole data set, means over its images."""
     scores = [(*model.evaluate(images, labels), len(images))
               for images, labels in dataset.in_order(CHUNK)]
@@ -32,8 +34,20 @@ def interval(total_steps: int, steps_an_epoch: float) -> int:
     return every * math.ceil(total_steps / 20 / every)
 
 
-def note(record: Record, step: int, loss: Optional[float],
-         scores: Optional[Tuple[float, float]]) -> None:
+def validate(model: Model, data: Datasets, record: Record, step: int, loss: Optional[float],
+             summaries: Any) -> None:
+    """Evaluate on the validation images, if there are any; note it in the record.
+
+    loss: of the step; summaries: tensorboard.RunSummaries to note it in too, or None.
+    """
+    scores = evaluate(model, data.validation) if data.validation.num_examples else None
+    _note(record, step, loss, scores)
+    if summaries:
+        summaries.evaluation(step, scores)
+
+
+def _note(record: Record, step: int, loss: Optional[float],
+          scores: Optional[Tuple[float, float]]) -> None:
     """Enter an evaluation into the record: the loss of training, (loss, accuracy) of validation."""
     entry = record.evaluations.setdefault(str(step), {})
     if loss is not None:  # as where a run was resumed after its last step
@@ -47,7 +61,7 @@ def note(record: Record, step: int, loss: Optional[float],
         record.best = {'step': step, 'validation_accuracy': accuracy}
 
 
-def diverged(args, record: Record, loss: float, good_step: Optional[int],
+def diverged(args: argparse.Namespace, record: Record, loss: float, good_step: Optional[int],
              folder: Path) -> UserError:
     """What to raise when the loss is not finite; good_step: of the last good checkpoint."""
     kept = 'no checkpoint was written before' if good_step is None else \
@@ -58,14 +72,15 @@ def diverged(args, record: Record, loss: float, good_step: Optional[int],
 
 
 class Final:
-    """What is known of a trained model at the end: the live session's scores, no graph rebuilt.
+    """The scores of a trained model at the end of a run, by the session that trained it.
 
     accuracy: of the test set. probabilities: calibrated, of the validation images; None without.
     """
 
-    def __init__(self, model, data, record: Record):
+    def __init__(self, model: Model, data: Datasets, record: Record):
         self._model, self._data, self._record = model, data, record
-        self.probabilities, self._lines = None, []
+        self.probabilities: Optional[np.ndarray] = None
+        self._lines: List[str] = []
         if data.validation.num_examples:
             logits = np.concatenate([model.logits(images)
                                      for images, _ in data.validation.in_order(CHUNK)])
@@ -80,8 +95,10 @@ class Final:
         _, self.accuracy = evaluate(model, data.test)
         record.test_accuracy = round(self.accuracy, 4)
 
-    def summarize(self, summaries, step: int) -> None:
+    def summarize(self, summaries: Any, step: int) -> None:
         """Show in TensorBoard the result, the first layer, what was missed, and fc1's activations.
+
+        summaries: tensorboard.Summaries, which not every run imports.
         """
         summaries.training(step, test_accuracy=self.accuracy)
         summaries.filters(step, *next(iter(self._model.weights().items())))

@@ -2,6 +2,7 @@
 import argparse
 import copy
 from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
 
 from digits import command_line
 from digits.command_line import non_negative_int, positive_float, positive_int
@@ -19,17 +20,17 @@ NOT_IN_RECIPE = MAY_DIFFER | {'seed', 'dataset', 'summary_every'}
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that knows by what option each of its flags is typed."""
 
-    def __init__(self, *args, **options):
-        self.options = {}  # {'batch_size': '--batch-size'}
+    def __init__(self, *args: Any, **options: Any):
+        self.options: Dict[str, str] = {}  # {'batch_size': '--batch-size'}
         super().__init__(*args, **options)
 
-    def add_argument(self, *names, **options):
+    def add_argument(self, *names: str, **options: Any) -> argparse.Action:
         """As ArgumentParser.add_argument."""
         action = super().add_argument(*names, **options)
         self.options[action.dest] = (action.option_strings or [''])[-1]
         return action
 
-    def typed(self, name: str, value) -> list:
+    def typed(self, name: str, value: Any) -> List[str]:
         """The words that set the flag `name` to a value, as one would type them."""
         if value is None or value is False:
             return []
@@ -39,7 +40,7 @@ class Parser(argparse.ArgumentParser):
             f'{word:g}' if isinstance(word, float) and float(f'{word:g}') == word else str(word)
             for word in values)]
 
-    def given(self, argv=None) -> dict:
+    def given(self, argv: Optional[Sequence[str]] = None) -> Dict[str, Any]:
         """The flags that are on the command line, without the defaults."""
         absent = object()  # argparse gives a default only to what is not there yet
         found = self.parse_args(argv, argparse.Namespace(
@@ -47,14 +48,15 @@ class Parser(argparse.ArgumentParser):
         return {name: value for name, value in vars(found).items() if value is not absent}
 
 
-def parser(script: str, doc: str, *, steps=None, epochs=None, batch_size=None, learning_rate=None,
-           precision='float32') -> Parser:
+def parser(script: str, doc: Optional[str], *, steps: Optional[int] = None,
+           epochs: Optional[int] = None, batch_size: Optional[int] = None,
+           learning_rate: Optional[float] = None, precision: Optional[str] = 'float32') -> Parser:
     """The parser of a training script; the keywords are that script's defaults.
 
     script: its __file__; doc: its __doc__. steps and epochs exclude each other. A script without
     batch_size trains on all images at once; one with precision=None does not use TensorFlow.
-    A lesson may add flags of its own: run.json keeps them, --resume goes on with them, and
-    inference gets again, whoever restores the run, those that are named like its parameters.
+    A lesson may add flags of its own: run.json keeps them and --resume restores them. Those named
+    like parameters of the lesson's inference are passed to it when a classifier is restored.
     """
     made = Parser(prog=Path(script).name, description=doc,
                   formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -92,7 +94,7 @@ def parser(script: str, doc: str, *, steps=None, epochs=None, batch_size=None, l
     return made
 
 
-def parse_args(parser: Parser, argv=None) -> argparse.Namespace:
+def parse_args(parser: Parser, argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
     """The flags; with --resume those of the interrupted run, which args.run_dir then names.
 
     args.recipe is what shapes the run and is not at its default, as one would type it.

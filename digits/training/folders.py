@@ -1,4 +1,5 @@
 """A run's folder: where it is, who may write in it, what it keeps."""
+import argparse
 import ast
 import contextlib
 import dataclasses
@@ -7,33 +8,34 @@ import hashlib
 import sys
 import time
 from pathlib import Path
-from typing import List
+from typing import List, Optional
 
 import numpy as np
 
 from digits import STARTED, files, locks, paths
+from digits.datasets.dataset import Datasets
 from digits.errors import UserError
 from digits.training import record as records
-from digits.training.record import Record
-
-LESSON_NAME = 'lesson.txt'  # the lesson as it was: to read, never to execute
+from digits.training.checkpoints import Checkpoints
+from digits.training.models import Model
+from digits.training.record import LESSON_NAME, Record
 
 
 class RunFolder:
     """The folder of a run that trains, as a context: locked, with its record and lesson's text.
 
     `path` is the folder, `record` its Record; `resumed` says whether it held a run before.
-    With args.resume that of args.run_dir, otherwise a new one. data: the Datasets to train on;
-    model: a GraphModel or an ArrayModel. Raises UserError if another process is training in it, if
-    the run in it is of another data set, if nothing can be written there.
+    With args.resume it is args.run_dir, otherwise a new one. Raises UserError if another process is
+    training in it, if the run in it is of another data set, if nothing can be written there.
     """
 
-    def __init__(self, args, data, model, total_steps: int):
+    def __init__(self, args: argparse.Namespace, data: Datasets, model: Model,
+                 total_steps: int):
         self._args, self._data, self._model = args, data, model
         self._total_steps = total_steps
         self.resumed = bool(args.resume)
 
-    def __enter__(self):
+    def __enter__(self) -> 'RunFolder':
         args, data, model = self._args, self._data, self._model
         one, _ = next(data.train.in_order(1))
         self.path = Path(args.run_dir) if self.resumed else new_folder(args)
@@ -72,7 +74,7 @@ class RunFolder:
         return record.seconds['training']
 
     def write(self, status: str, step: int, images: int, training_seconds: float,
-              training_accuracy=None) -> None:
+              training_accuracy: Optional[float] = None) -> None:
         """Write the record after a step; images: how many the steps so far have learned from."""
         record = self.record
         record.status, record.steps = status, int(step)
@@ -102,7 +104,7 @@ class RunFolder:
             raise locks.unkept(self.path, error) from error
         self.record.lesson_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
 
-    def keep_checkpoints(self, checkpoints) -> None:
+    def keep_checkpoints(self, checkpoints: Checkpoints) -> None:
         """Of the run's checkpoints keep the last two and that of the best evaluation."""
         best = self.record.best['step'] if self.record.best else None
         for step in checkpoints.steps()[:-2]:
@@ -134,7 +136,7 @@ def lesson_text(script: str) -> str:
                    for name, text in texts.items())
 
 
-def lesson_path(script: str):
+def lesson_path(script: str) -> Optional[Path]:
     """The file of a lesson: beside predict.py, or in articles/; None if there is none."""
     if not script.isidentifier():
         return None
@@ -142,7 +144,7 @@ def lesson_path(script: str):
     return next((path for path in found if path.is_file()), None)
 
 
-def new_folder(args) -> Path:
+def new_folder(args: argparse.Namespace) -> Path:
     """Make --run-dir, or runs/SCRIPT/TIME-seedN; UserError if it holds something already."""
     if not args.run_dir:
         return timed_folder(paths.RUNS, args.script, args.seed)

@@ -1,4 +1,4 @@
-"""What is found in a lesson's graph without knowing the lesson: layers, and what they give."""
+"""What can be found in any lesson's graph: its layers, their outputs, its placeholders."""
 from typing import Dict, List, Tuple
 
 from digits.tensorflow_v1 import tf
@@ -13,7 +13,7 @@ STATEFUL_RANDOM = {'RandomUniform', 'RandomUniformInt', 'RandomStandardNormal', 
                    'RandomGamma', 'RandomShuffle', 'Multinomial', 'RandomPoissonV2'}
 
 
-def activations(logits) -> Dict[str, tf.Tensor]:
+def activations(logits: tf.Tensor) -> Dict[str, tf.Tensor]:
     """{'conv1/activations': tensor} of what the logits come from: each activation, and logits."""
     found = [op.outputs[0] for op in _ancestors(logits) if op.type in ACTIVATIONS] + [logits]
     names: Dict[str, tf.Tensor] = {}
@@ -25,7 +25,7 @@ def activations(logits) -> Dict[str, tf.Tensor]:
     return names
 
 
-def feature_maps(logits) -> List[Tuple[str, tf.Tensor]]:
+def feature_maps(logits: tf.Tensor) -> List[Tuple[str, tf.Tensor]]:
     """[(title, tensor [n, h, w, filters])] of each convolution behind the logits, in order.
 
     First its output, then that after its activation. A lesson may pool before bias and ReLU, which
@@ -54,23 +54,23 @@ def feature_maps(logits) -> List[Tuple[str, tf.Tensor]]:
             bias = [op.inputs[1] for op in path if op.type == 'BiasAdd']
             with output.graph.as_default(), tf.name_scope('feature_maps'):
                 after = tf.nn.relu(tf.nn.bias_add(output, bias[0]) if bias else output)
-        steps = ' and '.join(steps)
-        found += [(f'{layer}, before {steps}', output), (f'{layer}, after {steps}', after)]
+        named = ' and '.join(steps)
+        found += [(f'{layer}, before {named}', output), (f'{layer}, after {named}', after)]
     return found
 
 
-def unrepeatable(loss) -> List[str]:
+def unrepeatable(loss: tf.Tensor) -> List[str]:
     """The names of operations behind the loss that draw random numbers from a hidden state."""
     return [op.name for op in _ancestors(loss) if op.type in STATEFUL_RANDOM]
 
 
-def placeholders(logits) -> List[str]:
+def placeholders(logits: tf.Tensor) -> List[str]:
     """The names, without scopes, of what the logits are fed."""
     return [op.name.split('/')[-1] for op in _ancestors(logits)
             if op.type in ('Placeholder', 'PlaceholderWithDefault')]
 
 
-def count_convolutions(logits) -> int:
+def count_convolutions(logits: tf.Tensor) -> int:
     """How many convolutions are behind the logits."""
     return sum(op.type == 'Conv2D' for op in _ancestors(logits))
 
@@ -90,7 +90,7 @@ def _path_to_activation(conv, behind):
     return []
 
 
-def _ancestors(tensor) -> list:
+def _ancestors(tensor: tf.Tensor) -> List[tf.Operation]:
     """The operations that a tensor is computed from, in the graph's order."""
     found, waiting = set(), [tensor.op]
     while waiting:

@@ -1,29 +1,83 @@
-"""What a run needs of what it trains: its scores, its logits, its weights, its checkpoints."""
+"""The models that a run trains: a graph or arrays, with one interface."""
+import abc
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from digits.training.checkpoints import ArrayCheckpoints, SaverCheckpoints
+from digits.training.checkpoints import ArrayCheckpoints, Checkpoints, SaverCheckpoints
 
 CHUNK = 1000  # images at once: memory stays small
 
 
-def logits_in_chunks(logits: Callable, images) -> np.ndarray:
+def logits_in_chunks(logits: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
     """logits(images) float [n, 10] of images [n, ...], CHUNK at a time."""
     return np.concatenate([logits(images[start:start + CHUNK])
                            for start in range(0, max(len(images), 1), CHUNK)])
 
 
-class GraphModel:
+class Model(abc.ABC):
+    """What a run needs of what it trains; without a graph unless a subclass has one.
+
+    parameters: how many; arrays: of a model without TensorFlow, the shapes of its arrays by name;
+    versions: of the libraries that it uses, by name.
+    """
+
+    graph: Any = None
+    placeholders: List[str] = []
+    convolutions = 0
+    precision = 'float32'
+    import_seconds = 0.0
+    parameters: int
+    arrays: Dict[str, list]
+    versions: Dict[str, str]
+
+    @abc.abstractmethod
+    def begin(self, maps: bool) -> None:
+        """Get ready for the first step. maps: feature maps are wanted."""
+
+    def unrepeatable(self) -> List[str]:
+        """Operations in training whose numbers a resumed run will not draw again, by name."""
+        return []
+
+    @abc.abstractmethod
+    def checkpoints(self, folder: Path) -> Checkpoints:
+        """The checkpoints in a run's folder."""
+
+    @abc.abstractmethod
+    def evaluate(self, images: np.ndarray, labels: np.ndarray) -> Tuple[float, float]:
+        """The loss and the accuracy, means over these images."""
+
+    @abc.abstractmethod
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """float [n, 10] for images [n, 784] as the lesson is fed them."""
+
+    @abc.abstractmethod
+    def weights(self) -> Dict[str, np.ndarray]:
+        """What is trained, by name, the first layer's weights first."""
+
+    def activations(self, images: np.ndarray) -> Dict[str, np.ndarray]:
+        """The layers' activations for images [n, 784], by name."""
+        return {}
+
+    def feature_maps(self, image: np.ndarray) -> List[Tuple[str, np.ndarray]]:
+        """[(title, float [h, w, filters])] of each convolution for one image [1, 784]."""
+        return []
+
+    def learning_rate(self) -> Optional[float]:
+        """The learning rate of the step that is due, None if it does not change."""
+        return None
+
+
+class GraphModel(Model):
     """A TensorFlow graph in a session: tensors of images, labels, logits [n, 10], loss, accuracy.
 
-    session: may be None, and be set later.
-
+    session: may be None, and be set later;
     saver: the tf.train.Saver that writes its checkpoints; learning_rate: its tensor, if it changes.
     """
 
-    def __init__(self, session, saver, images, labels, logits, loss, accuracy, learning_rate=None):
+    def __init__(self, session: Any, saver: Any, images: Any, labels: Any, logits: Any, loss: Any,
+                 accuracy: Any, learning_rate: Any = None):
         from digits import tensorflow_v1  # the NumPy script runs without it
         from digits.training import graph
         self._tf, self._found = tensorflow_v1.tf, graph
@@ -41,46 +95,38 @@ class GraphModel:
         self.precision = getattr(session, 'precision', 'float32')
         self.versions = {'tensorflow': self._tf.__version__}
         self.import_seconds = tensorflow_v1.IMPORT_SECONDS
-        self.arrays: Dict[str, list] = {}
+        self.arrays = {}
         self.placeholders = graph.placeholders(logits)
 
     def begin(self, maps: bool) -> None:
-        """Close the graph: from here on, nothing may add operations. maps: feature maps are wanted.
-        """
+        """Finalize the graph, after adding what feature maps need if `maps`."""
         if maps:
             self._maps = self._found.feature_maps(self._logits)
         self.graph.finalize()
 
     def unrepeatable(self) -> List[str]:
-        """Operations in training whose numbers a resumed run will not draw again, by name."""
         return self._found.unrepeatable(self._loss)
 
     def checkpoints(self, folder: Path) -> SaverCheckpoints:
-        """The checkpoints in a run's folder."""
         return SaverCheckpoints(folder, self.session, self._saver)
 
-    def evaluate(self, images, labels) -> Tuple[float, float]:
-        """The loss and the accuracy, means over these images."""
+    def evaluate(self, images: np.ndarray, labels: np.ndarray) -> Tuple[float, float]:
         loss, accuracy = self.session.run([self._loss, self._accuracy],
                                            {self._images: images, self._labels: labels})
         return loss, accuracy
 
-    def logits(self, images) -> np.ndarray:
-        """float [n, 10] for images [n, 784] as the lesson is fed them."""
+    def logits(self, images: np.ndarray) -> np.ndarray:
         return logits_in_chunks(lambda chunk: self.session.run(
             [self._logits], {self._images: chunk})[0], images)
 
     def weights(self) -> Dict[str, np.ndarray]:
-        """What is trained, by name, the first layer's weights first."""
         return dict(zip(self._trained, self.session.run(list(self._trained.values()))))
 
-    def activations(self, images) -> Dict[str, np.ndarray]:
-        """What the layers make of images, by name."""
+    def activations(self, images: np.ndarray) -> Dict[str, np.ndarray]:
         return dict(zip(self._activations, self.session.run(
             list(self._activations.values()), {self._images: images})))
 
-    def feature_maps(self, image) -> List[Tuple[str, np.ndarray]]:
-        """[(title, float [h, w, filters])] of each convolution for one image [1, 784]."""
+    def feature_maps(self, image: np.ndarray) -> List[Tuple[str, np.ndarray]]:
         if not self._maps:
             return []
         titles, tensors = zip(*self._maps)
@@ -88,61 +134,36 @@ class GraphModel:
                 zip(titles, self.session.run(list(tensors), {self._images: image}))]
 
     def learning_rate(self) -> Optional[float]:
-        """The learning rate of the step that is due, if it changes."""
         if self._learning_rate is None:
             return None
         return float(self.session.run(self._learning_rate))
 
 
-class ArrayModel:
-    """NumPy arrays that a script trains in place, by name; graph-less, with the same interface.
+class ArrayModel(Model):
+    """NumPy arrays that a script trains in place, by name.
 
     inference(images, **arrays) gives the logits [n, 10]; loss(logits, labels) a mean.
     """
 
-    graph = None
-    placeholders: List[str] = []
-    convolutions = 0
-    precision = 'float32'
-    import_seconds = 0.0
-
-    def __init__(self, arrays: Dict[str, np.ndarray], inference: Callable, loss: Callable):
+    def __init__(self, arrays: Dict[str, np.ndarray], inference: Callable[..., np.ndarray],
+                 loss: Callable[[np.ndarray, np.ndarray], float]):
         self._arrays, self._inference, self._loss = arrays, inference, loss
         self.parameters = sum(array.size for array in arrays.values())
         self.arrays = {name: list(array.shape) for name, array in arrays.items()}
-        self.versions: Dict[str, str] = {}
+        self.versions = {}
 
     def begin(self, maps: bool) -> None:
-        """Nothing: there is no graph to close."""
-
-    def unrepeatable(self) -> List[str]:
-        """Nothing that is known."""
-        return []
+        """Nothing: there is no graph to finalize."""
 
     def checkpoints(self, folder: Path) -> ArrayCheckpoints:
-        """The checkpoints in a run's folder."""
         return ArrayCheckpoints(folder, self._arrays)
 
-    def evaluate(self, images, labels) -> Tuple[float, float]:
-        """The loss and the accuracy, means over these images."""
+    def evaluate(self, images: np.ndarray, labels: np.ndarray) -> Tuple[float, float]:
         logits = self._inference(images, **self._arrays)
         return self._loss(logits, labels), float(np.mean(logits.argmax(axis=1) == labels))
 
-    def logits(self, images) -> np.ndarray:
-        """float [n, 10] for images [n, 784] as the lesson is fed them."""
+    def logits(self, images: np.ndarray) -> np.ndarray:
         return logits_in_chunks(lambda chunk: self._inference(chunk, **self._arrays), images)
 
     def weights(self) -> Dict[str, np.ndarray]:
-        """What is trained, by name."""
         return self._arrays
-
-    def activations(self, images) -> Dict[str, np.ndarray]:
-        """Nothing that is known."""
-        return {}
-
-    def feature_maps(self, image) -> list:
-        """None: there is no convolution."""
-        return []
-
-    def learning_rate(self) -> None:
-        """None: it does not change."""

@@ -1,13 +1,18 @@
-"""What --plots draws of a run, into its folder."""
+"""The plots of a run, drawn into its folder, and those of many runs."""
 import textwrap
+from pathlib import Path
+from typing import Dict, Sequence, Tuple, Union
 
 import numpy as np
 
 from digits import figures
+from digits.datasets.dataset import DataSet, Datasets
 from digits.training import calibration
+from digits.training.models import Model
+from digits.training.record import Record
 
 
-def of_run(folder, record, data, model) -> None:
+def of_run(folder: Path, record: Record, data: Datasets, model: Model) -> None:
     """Draw a run into its folder: digits.png, curves.png, missed.png, weights.png, maps.png.
 
     missed.png is of the test set. A run without convolutions has no maps.png, one that was never
@@ -29,7 +34,7 @@ def of_run(folder, record, data, model) -> None:
         figures.feature_maps(maps, data.test.pixels[0].reshape(28, 28), folder / 'maps.png')
 
 
-def missed(record, test, model, path) -> None:
+def missed(record: Record, test: DataSet, model: Model, path: Path) -> None:
     """Draw the test set's confusion matrix and the images that were missed."""
     logits = np.concatenate([model.logits(images) for images, _ in test.in_order(1000)])
     found = record.calibration
@@ -47,7 +52,7 @@ def missed(record, test, model, path) -> None:
         for index, doubt in zip(wrong, doubts)], path)
 
 
-def curves(evaluations, path) -> None:
+def curves(evaluations: Dict[str, Dict[str, float]], path: Path) -> None:
     """Draw the loss of training and validation and the accuracy of the latter, by step."""
     figure = figures.new(9, 3.6)
     left, right = figure.subplots(1, 2)
@@ -67,10 +72,11 @@ def curves(evaluations, path) -> None:
     figures.save(figure, path)
 
 
-def accuracy_against_seconds(points, path) -> None:
+def accuracy_against_seconds(points: Sequence[Tuple[float, float, str]],
+                             path: Union[str, Path]) -> None:
     """Draw runs as numbered points, named below: [(seconds, accuracy in [0, 1], text)].
 
-    Raises UserError if the file's ending names no kind of picture.
+    Raises UserError if the file's type is not supported.
     """
     names = [textwrap.fill(f'{number}  {text}', 100, subsequent_indent='     ',
                            break_on_hyphens=False)

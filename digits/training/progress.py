@@ -1,14 +1,21 @@
-"""What a person sees while a script trains: a bar on a terminal, else a line now and then."""
+"""Progress of training: a bar on a terminal, else a line now and then."""
+import argparse
 import os
 import sys
 import time
+from pathlib import Path
+from typing import Optional, Union
 
 from tqdm import tqdm
+
+from digits.datasets.dataset import Datasets
+from digits.training.models import Model
+from digits.training.record import Record
 
 LINE_SECONDS = 5  # between two lines where there is no bar
 
 
-def from_here(folder) -> str:
+def from_here(folder: Union[str, Path]) -> str:
     """The folder as one would type it here."""
     try:
         return os.path.relpath(str(folder))
@@ -21,8 +28,8 @@ def print_line(text: str) -> None:
     tqdm.write(text)
 
 
-def announce(data, record, model) -> None:
-    """Say on stderr what begins, or goes on, and what in it will not go on exactly."""
+def announce(data: Datasets, record: Record, model: Model) -> None:
+    """Say on stderr what begins or goes on, and what a resumed run will not repeat exactly."""
     parts = [f'{data.name}, {data.train.num_examples:,} training images',
              f'{record.parameters:,} parameters in {record.precision}']
     if record.steps:
@@ -33,7 +40,7 @@ def announce(data, record, model) -> None:
               'others; for dropout, digits.layers.dropout goes on exactly', file=sys.stderr)
 
 
-def print_interruption(args, record, folder) -> None:
+def print_interruption(args: argparse.Namespace, record: Record, folder: Path) -> None:
     """Say on stderr how far an interrupted run came, and how it goes on."""
     print(f'Stopped after step {record.steps:,} of {record.total_steps:,}; go on with:\n'
           f'    python {args.script}.py --resume --run-dir {from_here(folder)}', file=sys.stderr)
@@ -49,8 +56,8 @@ class Progress:
             disable=quiet or None)
         self._plain, self._printed = self._bar.disable and not quiet, time.perf_counter()
 
-    def show(self, step: int, seconds: float, images_per_second: float, loss: float, accuracy,
-             evaluated: bool) -> None:
+    def show(self, step: int, seconds: float, images_per_second: float, loss: float,
+             accuracy: Optional[float], evaluated: bool) -> None:
         """Show a step that is done; evaluated: it ended with an evaluation.
 
         seconds: of training so far; accuracy: of the last evaluation, or None.
@@ -68,7 +75,7 @@ class Progress:
             self._bar.update(step - self._bar.n)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bar.close()
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import platform
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Union
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from digits import files, processor
 from digits.errors import UserError
 
 NAME = 'run.json'
+LESSON_NAME = 'lesson.txt'  # the lesson as it was: to read, never to execute
 MAX_RECORD_BYTES = 2 ** 20  # a thousand times a run.json
 STATUSES = ('running', 'interrupted', 'diverged', 'finished')  # a killed run stays 'running'
 # Names that earlier versions gave to fields.
@@ -67,7 +68,8 @@ def _struct(**checks):
 _REQUIRED = object()
 
 
-def _field(check: Callable[[Any], bool], default=_REQUIRED, factory=None, added=False):
+def _field(check: Callable[[Any], bool], default: Any = _REQUIRED,
+           factory: Optional[Callable[[], Any]] = None, added: bool = False) -> Any:
     """A field of run.json. added: earlier versions did not write it, so it may be missing."""
     metadata = {'check': check, 'added': added}
     if factory:
@@ -137,7 +139,7 @@ class Record:
                    started=datetime.datetime.now().isoformat(timespec='seconds'))
 
     @classmethod
-    def read(cls, folder) -> 'Record':
+    def read(cls, folder: Union[str, Path]) -> 'Record':
         """The record in a run's folder, every field validated, also one of an earlier version.
 
         Raises UserError if the folder holds none.

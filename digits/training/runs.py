@@ -1,12 +1,16 @@
-"""What goes on around a lesson's steps: they are saved, resumed, evaluated and shown."""
+"""A lesson's steps: saved, resumed, evaluated and shown."""
+import argparse
 import contextlib
 import math
 import time
+from typing import Any, Iterator, Optional
 
 from digits import command_line
+from digits.datasets.dataset import Batch, Datasets
 from digits.errors import UserError
 from digits.training import evaluation, progress
 from digits.training.folders import RunFolder
+from digits.training.models import Model
 from digits.training.signals import Signals
 
 
@@ -17,16 +21,18 @@ class Run:
     `training_accuracy` if it knows that of all training images.
     """
 
-    def __init__(self, args, data, model, total_steps: int):
+    def __init__(self, args: argparse.Namespace, data: Datasets, model: Model, total_steps: int):
         self.step, self.total_steps = 0, total_steps
-        self.loss = self.training_accuracy = None
+        self.loss: Optional[float] = None
+        self.training_accuracy: Optional[float] = None
         self._args, self._data, self._model = args, data, model
         self._batch_size = getattr(args, 'batch_size', data.train.num_examples)
         self._every = evaluation.interval(total_steps, data.train.num_examples / self._batch_size)
-        self._batch = self._summaries = self._evaluated_step = None
-        self._saved_step, self._training_seconds = 0, 0.0
+        self._batch: Optional[Batch] = None
+        self._summaries: Any = None
+        self._saved_step, self._evaluated_step, self._training_seconds = 0, -1, 0.0
 
-    def __enter__(self):
+    def __enter__(self) -> 'Run':
         with contextlib.ExitStack() as stack:
             self._folder = stack.enter_context(RunFolder(
                 self._args, self._data, self._model, self.total_steps))
@@ -42,9 +48,8 @@ class Run:
         if self._folder.resumed:
             self.step = self._saved_step = self._checkpoints.resume()
             if self.step > self.total_steps:
-                raise UserError(
-                    f'{self._folder.path}: its checkpoint is of step {self.step:,}, and the run '
-                    f'has {self.total_steps:,}; train again, in another folder')
+                raise UserError(f'{self._folder.path}: its checkpoint is of step {self.step:,}, and'
+                                f' the run has {self.total_steps:,}; train again in another folder')
         self._training_seconds = self._folder.begin(self.step)
         if self._args.summary_every:
             from digits.training import tensorboard  # a quarter of a second, only for who wants it
@@ -54,15 +59,15 @@ class Run:
         if not self._args.quiet:
             progress.announce(self._data, self.record, self._model)
 
-    def batches(self):
+    def batches(self) -> Iterator[Batch]:
         """Yield (images, labels) of every step that is left, in the seed's order."""
         for step in self.remaining_steps():
             if self._batch is None:
                 self._data.train.seek(step * self._batch_size)
-            self._batch = self._data.train.next_batch(self._batch_size)
-            yield self._batch
+            self._batch = batch = self._data.train.next_batch(self._batch_size)
+            yield batch
 
-    def remaining_steps(self):
+    def remaining_steps(self) -> Iterator[int]:
         """Yield the number of every step that is left, from 0 or where the checkpoint ends.
 
         After a step: progress and, from time to time, an evaluation on the validation set and a
@@ -77,7 +82,7 @@ class Run:
                 yield self.step
                 self._training_seconds += time.perf_counter() - started
                 self.step += 1
-                self._check_loss()
+                loss = self._finite_loss()
                 images = self.step * self._batch_size
                 if self._summaries and self.step % self._args.summary_every == 0:
                     self._summaries.step(self, self._batch, images, self._training_seconds)
@@ -85,11 +90,11 @@ class Run:
                 if due:
                     self._evaluate()
                 shown.show(self.step, self._training_seconds, images / self._training_seconds,
-                           self.loss, self.record.validation_accuracy, evaluated=due)
+                           loss, self.record.validation_accuracy, evaluated=due)
                 if self._signals.received:
                     raise SystemExit(128 + self._signals.received)
 
-    def _check_loss(self):
+    def _finite_loss(self):
         if self.loss is None:
             raise UserError('the loop does not set run.loss; end a step with  '
                             '_, run.loss = session.run([train_step, loss], ...)', 1)
@@ -97,6 +102,7 @@ class Run:
             self._write('diverged')
             raise evaluation.diverged(self._args, self.record, self.loss,
                                       self._checkpoints.newest_whole(), self._folder.path)
+        return self.loss
 
     @staticmethod
     def print(text: str) -> None:
@@ -105,12 +111,8 @@ class Run:
 
     def _evaluate(self):
         """Evaluate on the validation set, note it, save."""
-        scores = None
-        if self._data.validation.num_examples:
-            scores = evaluation.evaluate(self._model, self._data.validation)
-        evaluation.note(self.record, self.step, self.loss, scores)
-        if self._summaries:
-            self._summaries.evaluation(self.step, scores)
+        evaluation.validate(self._model, self._data, self.record, self.step, self.loss,
+                            self._summaries)
         self._save()
         self._evaluated_step = self.step
 

@@ -7,12 +7,17 @@ import io
 import os
 import socket
 import time
+from pathlib import Path
+from typing import Any, Dict, Iterable, Optional, Tuple
 
 import numpy as np
 from PIL import Image
 
+from digits.datasets.dataset import Batch, Datasets
 from digits.errors import UserError
 from digits.training.flags import NOT_IN_RECIPE
+from digits.training.models import Model
+from digits.training.record import Record
 
 try:
     import tensorboard
@@ -35,43 +40,43 @@ class Events:
     """A new events file in `folder`, for what is known from step `start` on.
 
     Records are TensorBoard's, one after the other; a file that a crash cuts short is read up to
-    there. The first one that is later than `start` in older files of the folder is void.
+    there. Events in older files of the folder are discarded from step `start` on.
     """
 
-    def __init__(self, folder, start):
+    def __init__(self, folder: Path, start: int):
         folder.mkdir(exist_ok=True)
         name = f'events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}'
         self._records = RecordWriter(io.BufferedWriter(io.FileIO(str(folder / name), 'xb')))
         self.add(0, file_version='brain.Event:2')
         self.add(start, session_log=event_pb2.SessionLog(status=event_pb2.SessionLog.START))
 
-    def add(self, step, **what):
+    def add(self, step: int, **what: Any) -> None:
         """Write an event: summary, graph_def, session_log or file_version."""
         event = event_pb2.Event(wall_time=time.time(), step=step, **what)
         self._records.write(event.SerializeToString())
 
-    def values(self, step, values):
+    def values(self, step: int, values: Iterable[Any]) -> None:
         """Write values of a summary, protocol buffers of summary_pb2.Summary.Value."""
         self.add(step, summary=summary_pb2.Summary(value=values))
 
-    def flush(self):
-        """Let those who watch see it."""
+    def flush(self) -> None:
+        """Write what is buffered, for TensorBoard to read."""
         self._records.flush()
 
-    def close(self):
+    def close(self) -> None:
         """Write what is left."""
         self._records.close()
 
 
 class Summaries:
-    """The events of a run from step `start` on; flags, a dict, are its hyperparameters.
+    """The events of a run from step `start` on; flags are its hyperparameters, by name.
 
     validates: whether there are validation images.
     """
 
     PROJECTED = 2000  # test images in the projector
 
-    def __init__(self, folder, flags, start, validates):
+    def __init__(self, folder: Path, flags: Dict[str, Any], start: int, validates: bool):
         self._folder = folder
         self._training = Events(folder, start)
         self._validation = Events(folder / 'validation', start) if validates else None
@@ -80,26 +85,27 @@ class Summaries:
         self._training.add(start, summary=summary_pb2.Summary.FromString(
             hparams.hparams_pb(known).SerializeToString()))
 
-    def graph(self, graph):
+    def graph(self, graph: Any) -> None:
         """Note a TensorFlow graph."""
         self._training.add(0, graph_def=graph.as_graph_def(add_shapes=True).SerializeToString())
 
-    def training(self, step, **scalars):
+    def training(self, step: int, **scalars: float) -> None:
         """Note what is known of training after a step, by name."""
         self._training.values(step, _scalars(scalars))
 
-    def validation(self, step, **scalars):
+    def validation(self, step: int, **scalars: float) -> None:
         """Note what is known of the validation images after a step, by name."""
+        assert self._validation is not None
         self._validation.values(step, _scalars(scalars))
         self._validation.flush()
 
-    def weights(self, step, arrays):
+    def weights(self, step: int, arrays: Dict[str, np.ndarray]) -> None:
         """Note histograms of arrays by name, but not of what has diverged."""
         self._training.values(step, [_histogram(name, array) for name, array in arrays.items()
                                      if np.isfinite(array).all()])
         self._training.flush()
 
-    def filters(self, step, name, weights):
+    def filters(self, step: int, name: str, weights: np.ndarray) -> None:
         """Note as images what a first layer looks for, weights [784, n] or [h, w, 1, filters].
 
         What a changed lesson has in another shape is left out.
@@ -112,7 +118,8 @@ class Summaries:
             return
         self._training.values(step, [_image(f'{name}/images', grid)])
 
-    def missed(self, step, images, labels, probabilities):
+    def missed(self, step: int, images: np.ndarray, labels: np.ndarray,
+               probabilities: np.ndarray) -> None:
         """Note the missed among images uint8 [n, 28, 28], and precision and recall of each digit.
         """
         wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)[:MAX_MISSED]
@@ -120,9 +127,10 @@ class Summaries:
                   for digit in range(10)]
         if wrong.size:
             values.append(_image('missed', _grid(images[wrong].astype(np.float32), 2)))
+        assert self._validation is not None
         self._validation.values(step, values)
 
-    def projector(self, images, labels, activations):
+    def projector(self, images: np.ndarray, labels: np.ndarray, activations: np.ndarray) -> None:
         """Put activations float [n, units] of images uint8 [n, 28, 28] into the projector.
 
         TensorBoard 1.15 cannot read them.
@@ -145,7 +153,7 @@ class Summaries:
             '    image_path: "projector/sprites.png"\n'
             '    single_image_dim: 28\n    single_image_dim: 28\n  }\n}\n')
 
-    def close(self):
+    def close(self) -> None:
         """Write what is left."""
         self._training.close()
         if self._validation:
@@ -155,7 +163,7 @@ class Summaries:
 class RunSummaries(Summaries):
     """The events of a Run, after the step that it has come to; later ones are discarded."""
 
-    def __init__(self, folder, model, data, record, step):
+    def __init__(self, folder: Path, model: Model, data: Datasets, record: Record, step: int):
         flags = {name: value for name, value in record.flags.items()
                  if name not in NOT_IN_RECIPE or name == 'seed'}
         super().__init__(folder, flags, step + 1, bool(data.validation.num_examples))
@@ -164,10 +172,11 @@ class RunSummaries(Summaries):
         if model.graph is not None:
             self.graph(model.graph)
 
-    def step(self, run, batch, images, seconds):
-        """Note what a step of the run knows of training, and how its minibatch is read by now.
+    def step(self, run: Any, batch: Optional[Batch], images: int, seconds: float) -> None:
+        """Note the loss, learning rate and speed at a step, and the accuracy on its minibatch.
 
-        images: how many it has learned from so far, in so many seconds.
+        run: a Run, or a cluster's WorkerRun; images: how many it has learned from so far, in so
+        many seconds.
         """
         before, seconds_before = self._before
         self._before = run.step, seconds
@@ -184,7 +193,7 @@ class RunSummaries(Summaries):
                 _, scalars['accuracy'] = self._model.evaluate(pixels[digits], labels[digits])
         self.training(run.step, **scalars)
 
-    def evaluation(self, step, scores):
+    def evaluation(self, step: int, scores: Optional[Tuple[float, float]]) -> None:
         """Note an evaluation, (loss, accuracy) or None without validation images, and histograms.
         """
         if scores is not None:

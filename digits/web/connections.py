@@ -6,12 +6,12 @@ leaves to us is their number and the time that a request has as a whole.
 import asyncio
 import socket
 import time
-from typing import Optional, Set
+from typing import Any, Awaitable, Optional, Set
 
 from digits.errors import UserError
 
 try:
-    from tornado import http1connection, httputil, iostream, netutil
+    from tornado import http1connection, httputil, iostream, netutil, web
 except ImportError:
     raise UserError('Tornado is not installed: run  '
                     'python -m pip install -r requirements.txt') from None
@@ -36,16 +36,17 @@ class Connection(httputil.HTTPServerConnectionDelegate, httputil.HTTPMessageDele
     remote_ip, protocol: what Tornado puts into the request
     """
 
-    def __init__(self, stream: iostream.IOStream, address: tuple, application,
+    def __init__(self, stream: iostream.IOStream, address: tuple, application: web.Application,
                  connections: Set['Connection']):
         self.stream, self.remote_ip, self.protocol = stream, address[0], 'http'
         self._application, self._connections = application, connections
-        self._request = None
+        self._request: Any = None  # Tornado's delegate of the present request
         self._timer = None  # type: Optional[asyncio.TimerHandle]
         self.begun = self.complete = False
         self.since = time.monotonic()
 
-    def start_request(self, server_conn, request_conn):
+    def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection
+                      ) -> httputil.HTTPMessageDelegate:
         """Wait for the next request, which is passed through this object."""
         self.begun = self.complete = False
         self.since = time.monotonic()
@@ -53,34 +54,35 @@ class Connection(httputil.HTTPServerConnectionDelegate, httputil.HTTPMessageDele
         self._limit(MAX_HEADER_SECONDS)
         return self
 
-    def headers_received(self, start_line, headers):
+    def headers_received(self, start_line: Any, headers: httputil.HTTPHeaders
+                         ) -> Optional[Awaitable[None]]:
         """Give the body its time; the application may answer already."""
         self._limit(MAX_BODY_SECONDS)
         waiting = self._request.headers_received(start_line, headers)
         self.begun = True
         return waiting
 
-    def data_received(self, chunk):
+    def data_received(self, chunk: bytes) -> Optional[Awaitable[None]]:
         """Pass on a part of the body."""
         return self._request.data_received(chunk)
 
-    def finish(self):
+    def finish(self) -> None:
         """The request is complete: the application answers."""
         self.complete = True
         self._limit(MAX_ANSWER_SECONDS)
         self._request.finish()
 
-    def on_connection_close(self):
+    def on_connection_close(self) -> None:
         """The request will never be complete."""
         if self.begun:
             self._request.on_connection_close()
 
-    def on_close(self, server_conn):
+    def on_close(self, server_conn: object) -> None:
         """The connection has ended, whoever closed it."""
         self._limit(None)
         self._connections.discard(self)
 
-    def _limit(self, seconds: Optional[float]):
+    def _limit(self, seconds: Optional[float]) -> None:
         """Close the connection after so many seconds, or never; replaces what was set before."""
         if self._timer:
             self._timer.cancel()
@@ -95,7 +97,7 @@ class Listener:
     one: clients that send a byte a second cannot keep others out.
     """
 
-    def __init__(self, sock: socket.socket, application):
+    def __init__(self, sock: socket.socket, application: web.Application):
         self._socket, self._application = sock, application
         self._parameters = http1connection.HTTP1ConnectionParameters(
             max_header_size=MAX_HEADER_BYTES, max_body_size=MAX_BODY_BYTES)

@@ -3,7 +3,7 @@ import base64
 import io
 import json
 import re
-from typing import Dict, Sequence, Tuple
+from typing import Dict, Sequence, Tuple, Union
 
 import numpy as np
 from PIL import Image
@@ -12,6 +12,7 @@ from PIL import Image
 from digits import figures, pictures
 from digits.errors import UserError
 from digits.prediction import results
+from digits.prediction.classifier import Classifier
 
 # page.js has the first two too, and makes smaller what is larger.
 MAX_BODY_BYTES = 8_000_000
@@ -33,7 +34,7 @@ class Refusal(Exception):
 class Predictor:
     """Answers of a Classifier to request bodies. `has_maps`: whether it has feature maps."""
 
-    def __init__(self, classify):
+    def __init__(self, classify: Classifier):
         self._classify = classify
         blank = np.zeros([28, 28], np.uint8)
         classify(blank[np.newaxis])  # what is made at a graph's first use is made now
@@ -98,7 +99,7 @@ def _pixels(body):
     return np.rint(255 * np.array(pixels, np.float64)).astype(np.uint8).reshape(28, 28)
 
 
-def png(image) -> str:
+def png(image: Union[np.ndarray, Image.Image]) -> str:
     """uint8 [h, w] or a PIL image as a PNG, in base64."""
     file = io.BytesIO()
     (Image.fromarray(image) if isinstance(image, np.ndarray) else image).save(file, 'PNG')

@@ -9,7 +9,7 @@ import json
 import logging
 import logging.handlers
 import sys
-from typing import Dict, Optional
+from typing import Any, Dict, Optional
 
 from digits.errors import UserError
 
@@ -31,7 +31,8 @@ class RequestLog:
                             'there') from None
         self._run = run
 
-    def write(self, message: str, status: int, http: Dict[str, str], **known) -> None:
+    def write(self, message: str, status: int, http: Dict[str, str], **known: Any
+              ) -> None:
         """Write an entry: a sentence, the status, httpRequest's other fields, further fields."""
         severity = 'ERROR' if status >= 500 else 'WARNING' if status >= 400 else 'INFO'
         now = datetime.datetime.now(datetime.timezone.utc)

@@ -17,9 +17,11 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
+from typing import Any, Callable
 
 from tornado import web
 
+from digits.prediction.classifier import Classifier
 from digits.web import connections, predictions
 from digits.web.request_log import RequestLog
 
@@ -93,7 +95,7 @@ class Queue:
         self._threads = concurrent.futures.ThreadPoolExecutor(THREADS)
         self._pending = 0
 
-    async def run(self, function, *args):
+    async def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """What the function returns, called in a thread; Refusal (503) if too many wait."""
         if self._pending >= THREADS + MAX_WAITING:
             raise predictions.Refusal(503)
@@ -238,9 +240,9 @@ class _Predict(_Handler):
             self.body.close()
 
 
-def application(classify, run: str, log: RequestLog, listens: str, log_drawings: bool = False
-                ) -> web.Application:
-    """Return the application. classify: a Classifier; run: its name; listens: what --host says."""
+def application(classify: Classifier, run: str, log: RequestLog, listens: str,
+                log_drawings: bool = False) -> web.Application:
+    """Return the application. run: the classifier's name; listens: what --host says."""
     def log_request(handler):
         request, status = handler.request, handler.get_status()
         what = handler.known.get('digit', status)
