@@ -41,13 +41,13 @@ def validate(model: Model, data: Datasets, record: Record, step: int, loss: Opti
     loss: of the step; summaries: tensorboard.RunSummaries to note it in too, or None.
     """
     scores = evaluate(model, data.validation) if data.validation.num_examples else None
-    _note(record, step, loss, scores)
+    note(record, step, loss, scores)
     if summaries:
         summaries.evaluation(step, scores)
 
 
-def _note(record: Record, step: int, loss: Optional[float],
-          scores: Optional[Tuple[float, float]]) -> None:
+def note(record: Record, step: int, loss: Optional[float],
+         scores: Optional[Tuple[float, float]]) -> None:
     """Enter an evaluation into the record: the loss of training, (loss, accuracy) of validation."""
     entry = record.evaluations.setdefault(str(step), {})
     if loss is not None:  # as where a run was resumed after its last step
