@@ -23,8 +23,7 @@ class Run:
 
     def __init__(self, args: argparse.Namespace, data: Datasets, model: Model, total_steps: int):
         self.step, self.total_steps = 0, total_steps
-        self.loss: Optional[float] = None
-        self.training_accuracy: Optional[float] = None
+        self.loss = self.training_accuracy = None  # type: Optional[float]
         self._args, self._data, self._model = args, data, model
         self._batch_size = getattr(args, 'batch_size', data.train.num_examples)
         self._every = evaluation.interval(total_steps, data.train.num_examples / self._batch_size)
