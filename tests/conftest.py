@@ -15,6 +15,8 @@ from digits.datasets import idx, strokes
 
 HOME = Path(__file__).resolve().parent.parent
 MNIST = Path(os.environ.get('MNIST_DATA_DIR') or HOME / 'data')
+# Before a command: starts it as a shell starts what runs in the background, SIGINT is ignored.
+IN_BACKGROUND = ['sh', '-c', 'trap "" INT; exec "$@"', 'sh']
 NO_BROWSER = ('no browser: python -m pip install playwright, then apt-get install chromium or '
               'python -m playwright install chromium')
 
@@ -23,6 +25,15 @@ def pytest_addoption(parser):
     parser.addoption('--slow', action='store_true', help='also run the tests that take minutes')
     parser.addoption('--screenshots', metavar='DIR',
                      help="the tests in a browser write the README's there")
+
+
+def pytest_configure(config):
+    """Let tests send SIGINT wherever they run: what runs in the background starts ignoring it.
+
+    Processes that ignore a signal hand that on to those that they start.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -147,24 +158,13 @@ def cnn_run(tmp_path_factory, small_dir):
     return folder
 
 
-@contextlib.contextmanager
-def sigint(disposition):
-    """What processes started in the block inherit, whatever the tests have been started with."""
-    before = signal.signal(signal.SIGINT, disposition)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 class Serving:
     """draw.py in a process of its own: its url, host and port, and what it says on stderr."""
 
     def __init__(self, run, flags, stdout):
-        with sigint(signal.SIG_DFL):
-            self.process = subprocess.Popen(
-                [sys.executable, str(HOME / 'draw.py'), '--port', '0', '--run-dir', str(run),
-                 *map(str, flags)], cwd=str(HOME), stdout=stdout, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [sys.executable, str(HOME / 'draw.py'), '--port', '0', '--run-dir', str(run),
+             *map(str, flags)], cwd=str(HOME), stdout=stdout, stderr=subprocess.PIPE, text=True)
         self.stderr = []
         for line in self.process.stderr:
             self.stderr.append(line)

@@ -3,7 +3,6 @@ import argparse
 import json
 import os
 import queue
-import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Dict, List, Optional, Sequence
 
 from tqdm import tqdm
 
-from digits import input_data, paths
+from digits import input_data, paths, signals
 from digits.cluster import flags, process
 from digits.errors import UserError
 from digits.training import folders
@@ -79,10 +78,7 @@ class ProcessGroup:
         self._losses: Dict[int, float] = {}
 
     def __enter__(self):
-        self._handlers = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[number] = signal.signal(number, self._on_signal)
+        self._handlers = signals.catch(self._on_signal)
         return self
 
     def _on_signal(self, number, frame):
@@ -171,5 +167,4 @@ class ProcessGroup:
             self._kill()
             for child in self._children.values():
                 child.wait()
-            for number, handler in self._handlers.items():
-                signal.signal(number, handler)
+            signals.restore(self._handlers)

@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Any, Dict, Optional
 
+from digits import signals
 from digits.cluster.process import names, silent
 
 GRACE_SECONDS = 10  # that a step may take to end after Ctrl-C
@@ -33,13 +34,13 @@ class Watchdog(threading.Thread):
         self._here, self._there = socket.socketpair()
         self._there.setblocking(False)
         self._handlers: Dict[int, Any] = {}
+        self._wakeup: Optional[int] = None
 
     def start(self) -> None:
         """Start, from the main thread: only there can signals be caught."""
         if threading.current_thread() is threading.main_thread():
             self._wakeup = signal.set_wakeup_fd(self._there.fileno())
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[number] = signal.signal(number, lambda *_: None)
+            self._handlers = signals.catch(lambda *_: None)
         super().start()
 
     def alive(self) -> None:
@@ -48,10 +49,9 @@ class Watchdog(threading.Thread):
 
     def close(self) -> None:
         """Restore the signal handlers, and end the thread."""
-        if self._handlers:
+        if self._wakeup is not None:
             signal.set_wakeup_fd(self._wakeup)
-            for number, handler in self._handlers.items():
-                signal.signal(number, handler)
+            signals.restore(self._handlers)
         self._there.close()
         self.join()
         self._here.close()

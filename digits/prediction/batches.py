@@ -4,9 +4,11 @@ import functools
 import glob
 import io
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import sys
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Iterator, List, Optional, Sequence, Tuple, Union
@@ -124,6 +126,14 @@ def read_pictures(names: Sequence[str], page: bool = False, data: Optional[bytes
     return pictures
 
 
+def _end_with_parent(alive):
+    """In a child process: end at once when the parent, which has the other end of `alive`, ends."""
+    def watch():
+        multiprocessing.connection.wait([alive])
+        os._exit(1)
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def in_batches(names: Sequence[str], page: bool = False) -> Iterator[List[Result]]:
     """Yield read_pictures of BATCH names at a time, in order; many are read on all cores.
 
@@ -136,8 +146,10 @@ def in_batches(names: Sequence[str], page: bool = False) -> Iterator[List[Result
         return
     data = standard_input() if '-' in names else None  # a child process has none
     # Spawned, not forked: a copy of a process with TensorFlow's threads in it may hang.
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, 8, len(batches)),
-                             multiprocessing.get_context('spawn')) as pool:
+    context = multiprocessing.get_context('spawn')
+    alive, ours = context.Pipe(duplex=False)  # SIGTERM and SIGKILL end us without a word to them
+    with alive, ours, ProcessPoolExecutor(min(os.cpu_count() or 1, 8, len(batches)), context,
+                                          _end_with_parent, (alive,)) as pool:
         def submit(batch):
             return pool.submit(read_pictures, batch, page, data if '-' in batch else None)
 

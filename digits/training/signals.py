@@ -1,12 +1,11 @@
 """Ctrl-C and SIGTERM wait for the end of a step."""
-import signal
-import threading
+from digits import signals
 
 
 class Signals:
     """As a context: SIGINT and SIGTERM are noted in `received`; a second one acts at once.
 
-    Only the main thread can catch signals; elsewhere nothing is changed.
+    Only the main thread can catch signals, and what is ignored stays so: see digits.signals.
     """
 
     def __init__(self):
@@ -14,9 +13,7 @@ class Signals:
         self._handlers = {}
 
     def __enter__(self):
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[number] = signal.signal(number, self._receive)
+        self._handlers = signals.catch(self._receive)
         return self
 
     def _receive(self, number, frame):
@@ -24,8 +21,7 @@ class Signals:
         self._restore()
 
     def _restore(self):
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
+        signals.restore(self._handlers)
         self._handlers = {}
 
     def __exit__(self, kind, error, trace):

@@ -21,6 +21,7 @@ from typing import Any, Callable
 
 from tornado import web
 
+from digits import signals
 from digits.prediction.classifier import Classifier
 from digits.web import connections, predictions
 from digits.web.request_log import RequestLog
@@ -284,7 +285,7 @@ class _FaultLog(logging.Handler):
 def serve(app: web.Application, sock: socket.socket, log: RequestLog) -> None:
     """Answer until SIGTERM or Ctrl-C, then what has begun; KeyboardInterrupt after Ctrl-C.
 
-    A SIGINT that is ignored stays so: that is how a shell starts what runs in the background.
+    A SIGINT that is ignored stays so: see digits.signals.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
     for name in ('tornado', 'asyncio'):
@@ -296,8 +297,7 @@ def serve(app: web.Application, sock: socket.socket, log: RequestLog) -> None:
 
     def on_signal(number, frame):
         caught.append(number)
-        for each, handler in handlers.items():
-            signal.signal(each, handler or signal.SIG_DFL)  # the second one does not wait
+        signals.restore(handlers)  # the second one does not wait
 
     async def answer():
         listener = connections.Listener(sock, app)
@@ -305,8 +305,7 @@ def serve(app: web.Application, sock: socket.socket, log: RequestLog) -> None:
             await asyncio.sleep(0.1)
         await listener.stop()
 
-    handlers = {each: signal.signal(each, on_signal) for each in (signal.SIGINT, signal.SIGTERM)
-                if signal.getsignal(each) != signal.SIG_IGN}
+    handlers = signals.catch(on_signal)
     asyncio.run(answer())
     log.close()
     if caught[0] == signal.SIGINT:

@@ -191,8 +191,7 @@ def test_a_killed_download_leaves_nothing_that_is_used(server, tmp_path):
 
 @pytest.mark.skipif(os.name != 'posix', reason='an interrupt of one process is a signal')
 def test_an_interrupted_download_leaves_nothing(server, tmp_path):
-    code = 'import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n'
-    process = python(code + fetching(tmp_path, server.base('steady')))
+    process = python(fetching(tmp_path, server.base('steady')))
     deadline = time.monotonic() + 20
     while not list(tmp_path.glob('*.part/*')):
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()

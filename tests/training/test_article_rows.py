@@ -159,9 +159,8 @@ def test_a_script_that_fails_is_a_sentence_and_no_result(project, runs, line, sa
 def test_ctrl_c_is_a_sentence_and_stops_the_script(project, runs):
     (project / 'articles' / 'x.py').write_text(SCRIPT + (
         'import os, time\nprint("process", os.getpid(), flush=True)\ntime.sleep(60)\n'))
-    code = ('import pathlib, signal, sys\n'
+    code = ('import pathlib, sys\n'
             'from digits import command_line\nfrom digits.training import articles\n'
-            'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
             'project = pathlib.Path(sys.argv[1])\n'
             f'row = articles.Row{tuple(ROW)}\n'
             'command_line.run(lambda: articles.run_script(project / "runs", row, 0, "DATA", '

@@ -23,7 +23,7 @@ from clients import (
     read,
     server_room,
 )
-from conftest import sigint
+from conftest import IN_BACKGROUND
 
 from digits.paths import PROJECT_ROOT
 
@@ -209,11 +209,9 @@ def test_ctrl_c_leaves_with_130(serving, cnn_run):
 @pytest.mark.skipif(os.name == 'nt', reason='Windows has no SIGINT for one process')
 def test_in_the_background_of_a_shell_only_sigterm_stops_it(cnn_run):
     """Where SIGINT is ignored from the start."""
-    command = [sys.executable, str(PROJECT_ROOT / 'draw.py'), '--port', '0', '--run-dir',
-               str(cnn_run)]
-    with sigint(signal.SIG_IGN):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    with process:
+    command = [*IN_BACKGROUND, sys.executable, str(PROJECT_ROOT / 'draw.py'), '--port', '0',
+               '--run-dir', str(cnn_run)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert b'reads with' in process.stderr.readline()
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)

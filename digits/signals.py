@@ -1,0 +1,25 @@
+"""SIGINT (Ctrl-C) and SIGTERM, the signals that end a script.
+
+One rule for all scripts: a signal that is ignored when a script starts stays ignored. Shell scripts
+start so what they put into the background, and Ctrl-C is then meant for other programs.
+"""
+import signal
+import threading
+from typing import Any, Callable, Dict
+
+
+def catch(handler: Callable[[int, Any], Any]) -> Dict[int, Any]:
+    """Install `handler` for SIGINT and SIGTERM, and return those that it replaces, for `restore`.
+
+    Only the main thread can catch signals; elsewhere nothing is changed, and the result is empty.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)
+            if signal.getsignal(number) != signal.SIG_IGN}
+
+
+def restore(handlers: Dict[int, Any]) -> None:
+    """Install the handlers that `catch` has returned."""
+    for number, handler in handlers.items():
+        signal.signal(number, handler or signal.SIG_DFL)  # None: not installed by Python

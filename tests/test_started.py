@@ -1,0 +1,76 @@
+"""Started in the background, where SIGINT is ignored: the tests themselves, and scripts."""
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import IN_BACKGROUND
+from helpers import wait_for_checkpoint
+from PIL import Image
+
+from digits.paths import PROJECT_ROOT
+from digits.training.record import Record
+
+pytestmark = pytest.mark.skipif(os.name == 'nt', reason='Windows has no SIGINT for one process')
+
+
+def start(*command, **kwargs):
+    """A Python script in the background, in a process group of its own."""
+    return subprocess.Popen(
+        [*IN_BACKGROUND, sys.executable, *map(str, command)], stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding='utf-8',
+        cwd=str(PROJECT_ROOT), start_new_session=True, **kwargs)
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_a_test_of_ctrl_c_passes(workers, tmp_path):
+    """One that sends SIGINT, in a pytest of its own."""
+    process = start('-m', 'pytest', '-n', workers, '-p', 'no:cacheprovider', '--basetemp',
+                    tmp_path / 'temp', 'tests/datasets/test_download.py', '-k',
+                    'test_an_interrupted_download_leaves_nothing')
+    out, said = process.communicate(timeout=120)
+    assert process.returncode == 0, out + said
+    assert '1 passed' in out
+
+
+def test_training_goes_on_after_sigint_and_is_saved_at_sigterm(small_dir, tmp_path):
+    process = start('mnist_numpy_sigmoid.py', '--epochs', '500', '--data-dir', small_dir,
+                    '--run-dir', tmp_path)
+    wait_for_checkpoint(tmp_path, process)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert Record.read(tmp_path).status == 'interrupted' and 'Traceback' not in said
+
+
+@pytest.mark.parametrize('end', [signal.SIGTERM, signal.SIGKILL], ids=['SIGTERM', 'SIGKILL'])
+def test_predict_stops_with_all_its_processes(end, small_dir, tmp_path):
+    """Those that read pictures had waited for ever for a parent that was gone."""
+    run, many = tmp_path / 'run', tmp_path / 'many'
+    subprocess.run([sys.executable, 'mnist_numpy_sigmoid.py', '--steps', '10', '--data-dir',
+                    str(small_dir), '--run-dir', str(run)], check=True, cwd=str(PROJECT_ROOT),
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    many.mkdir()
+    Image.open(str(PROJECT_ROOT / 'data' / '8-dark-canvas.png')).save(str(tmp_path / 'one.png'))
+    for number in range(1500):
+        os.link(str(tmp_path / 'one.png'), str(many / f'{number}.png'))
+    process = start('predict.py', '--run-dir', run, many)
+    assert process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    assert process.poll() is None
+    process.send_signal(end)
+    assert process.wait(30) == -end
+    deadline = time.monotonic() + 20
+    with pytest.raises(ProcessLookupError):  # when no process of the group is left
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)  # some are
+        pytest.fail('some of its processes are left')
+    assert 'Traceback' not in process.communicate()[1]
