@@ -36,6 +36,16 @@ def pytest_configure(config):
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_xdist_auto_num_workers(config):
+    """How many processes -n auto is: none where a person looks on, xdist's number elsewhere.
+
+    A debugger and what tests print need this process: -s, --trace, or tests that are named one by
+    one. (xdist itself has none with --pdb.)
+    """
+    looked_at = config.getoption('capture') == 'no' or config.getoption('trace')
+    return 0 if looked_at or all('::' in arg for arg in config.args) else None
+
+
 def pytest_collection_modifyitems(config, items):
     has_mnist = all(idx.find(MNIST, name) for name in idx.NAMES)
     for item in items:

@@ -1,5 +1,6 @@
-"""Started in the background, where SIGINT is ignored: the tests themselves, and scripts."""
+"""How tests are started, and scripts in the background, where SIGINT is ignored."""
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from PIL import Image
 from digits.paths import PROJECT_ROOT
 from digits.training.record import Record
 
-pytestmark = pytest.mark.skipif(os.name == 'nt', reason='Windows has no SIGINT for one process')
+in_background = pytest.mark.skipif(os.name == 'nt', reason='Windows has no SIGINT for one process')
+FILE = 'tests/foundation/test_locks.py'
 
 
 def start(*command, **kwargs):
@@ -24,6 +26,30 @@ def start(*command, **kwargs):
         cwd=str(PROJECT_ROOT), start_new_session=True, **kwargs)
 
 
+@pytest.mark.parametrize(('flags', 'several'), [
+    ([], True), ([FILE], True), ([FILE, f'{FILE}::test_a'], True), (['-n', '2', '-s'], True),
+    ([f'{FILE}::test_a'], False), ([f'{FILE}::test_a', f'{FILE}::test_b[1]'], False),
+    (['-s', FILE], False), (['--capture=no'], False), (['--trace'], False), (['--pdb'], False),
+])
+def test_a_debugger_has_the_process_to_itself(flags, several):
+    """What xdist makes of the settings and these flags, in a pytest that ends before it starts."""
+    code = """import sys, pytest
+class Seen:
+    def pytest_configure(self, config):
+        self.workers = config.getoption('numprocesses')
+        pytest.exit('seen')
+seen = Seen()
+pytest.main(sys.argv[1:], plugins=[seen])
+print('workers:', seen.workers)
+"""
+    result = subprocess.run([sys.executable, '-c', code, *flags], cwd=str(PROJECT_ROOT), check=True,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                            encoding='utf-8')
+    workers = int(re.search(r'^workers: (\d+)$', result.stdout, re.MULTILINE).group(1))
+    assert (workers > 0) == several
+
+
+@in_background
 @pytest.mark.parametrize('workers', [0, 1])
 def test_a_test_of_ctrl_c_passes(workers, tmp_path):
     """One that sends SIGINT, in a pytest of its own."""
@@ -35,6 +61,7 @@ def test_a_test_of_ctrl_c_passes(workers, tmp_path):
     assert '1 passed' in out
 
 
+@in_background
 def test_training_goes_on_after_sigint_and_is_saved_at_sigterm(small_dir, tmp_path):
     process = start('mnist_numpy_sigmoid.py', '--epochs', '500', '--data-dir', small_dir,
                     '--run-dir', tmp_path)
@@ -48,6 +75,7 @@ def test_training_goes_on_after_sigint_and_is_saved_at_sigterm(small_dir, tmp_pa
     assert Record.read(tmp_path).status == 'interrupted' and 'Traceback' not in said
 
 
+@in_background
 @pytest.mark.parametrize('end', [signal.SIGTERM, signal.SIGKILL], ids=['SIGTERM', 'SIGKILL'])
 def test_predict_stops_with_all_its_processes(end, small_dir, tmp_path):
     """Those that read pictures had waited for ever for a parent that was gone."""
