@@ -61,13 +61,13 @@ def load(url, clients, wait, seconds, folder):
 
 def resident(pid):
     """Megabytes of a process in memory."""
-    pages = int(Path(f'/proc/{pid}/statm').read_text().split()[1])
+    pages = int(Path(f'/proc/{pid}/statm').read_text(encoding='utf-8').split()[1])
     return pages * os.sysconf('SC_PAGE_SIZE') / 2 ** 20
 
 
 def processor_seconds(pid):
     """What a process has computed so far, on all cores."""
-    fields = Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()
+    fields = Path(f'/proc/{pid}/stat').read_text(encoding='utf-8').rsplit(')', 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 

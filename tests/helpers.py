@@ -49,4 +49,4 @@ def assert_same_weights(folder, other):
 def change_record(folder, **changes):
     """Change fields of a run's run.json, to whatever value."""
     path = folder / 'run.json'
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding='utf-8')), **changes}))

@@ -69,12 +69,13 @@ def trace(module, folder, case):
 
 @pytest.mark.parametrize('case', CASES)
 def test_batches_are_the_classic_ones(folder, case):
-    assert trace(input_data, folder, case) == json.loads(GOLDEN.read_text())[case]
+    assert trace(input_data, folder, case) == json.loads(GOLDEN.read_text(encoding='utf-8'))[case]
 
 
 @pytest.mark.skipif(classic is None, reason='TensorFlow 1.15 alone has the classic module')
 def test_digests_are_the_classic_modules_own(folder):
-    assert {case: trace(classic, folder, case) for case in CASES} == json.loads(GOLDEN.read_text())
+    golden = json.loads(GOLDEN.read_text(encoding='utf-8'))
+    assert {case: trace(classic, folder, case) for case in CASES} == golden
 
 
 @pytest.mark.skipif(classic is None, reason='TensorFlow 1.15 alone has the classic module')

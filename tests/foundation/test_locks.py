@@ -49,7 +49,8 @@ def test_another_process_is_refused_and_told_who_has_it(tmp_path):
         process.communicate()
         assert not (tmp_path / locks.NAME).exists()
         with locks.held(tmp_path):
-            assert f'process {os.getpid()} on' in (tmp_path / locks.NAME).read_text()
+            text = (tmp_path / locks.NAME).read_text(encoding='utf-8')
+            assert f'process {os.getpid()} on' in text
     assert list(tmp_path.iterdir()) == []
 
 
@@ -58,7 +59,7 @@ def test_a_killed_process_holds_nothing(tmp_path):
         pass
     assert (tmp_path / locks.NAME).exists()
     with locks.held(tmp_path):
-        assert (tmp_path / locks.NAME).read_text().count('process') == 1
+        assert (tmp_path / locks.NAME).read_text(encoding='utf-8').count('process') == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -81,7 +82,7 @@ def test_a_file_that_was_removed_between_open_and_lock_is_no_lock(tmp_path, monk
 
     monkeypatch.setattr(locks.fcntl, 'flock', removed_meanwhile)
     assert 'another process is training in it' in refusal(tmp_path)
-    assert (tmp_path / locks.NAME).read_text() == 'process 1 on here,'
+    assert (tmp_path / locks.NAME).read_text(encoding='utf-8') == 'process 1 on here,'
 
 
 def test_a_folder_that_is_not_there(tmp_path):
@@ -102,7 +103,7 @@ def test_the_windows_way_played_elsewhere(tmp_path, monkeypatch):
     monkeypatch.setattr(locks, 'msvcrt', types.SimpleNamespace(locking=locking, LK_NBLCK=2),
                         raising=False)
     with locks.held(tmp_path):
-        assert f'process {os.getpid()} on' in (tmp_path / locks.NAME).read_text()
+        assert f'process {os.getpid()} on' in (tmp_path / locks.NAME).read_text(encoding='utf-8')
         assert (tmp_path / locks.NAME).stat().st_size < 200
 
         def closed_only(path):

@@ -513,7 +513,7 @@ def labelled(tmp_path, small_dir):
         lines.append(f'pen,{name},{label}')
     (tmp_path / '2.png').write_bytes(b'seven')
     (tmp_path / '4.png').unlink()
-    (tmp_path / 'labels.csv').write_text('\n'.join(lines) + '\n')
+    (tmp_path / 'labels.csv').write_text('\n'.join(lines) + '\n', encoding='utf-8')
     return tmp_path / 'labels.csv', labels[:40].tolist()
 
 

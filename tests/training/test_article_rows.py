@@ -53,7 +53,7 @@ def run(project, *rows, train=None):
 
 def starts(runs):
     """How often the script was started with each seed."""
-    return [len(path.read_text()) for path in sorted(runs.glob('articles/X/seed*.started'))]
+    return [path.stat().st_size for path in sorted(runs.glob('articles/X/seed*.started'))]
 
 
 def test_a_finished_row_is_run_again_only_after_its_script_changed(project, runs):
@@ -75,11 +75,11 @@ def test_a_finished_row_is_run_again_only_after_its_script_changed(project, runs
 
 def test_what_is_kept_of_a_run(project, runs, capfd):
     run(project)
-    result = json.loads((runs / 'articles' / 'X' / 'seed2.json').read_text())
+    result = json.loads((runs / 'articles' / 'X' / 'seed2.json').read_text(encoding='utf-8'))
     assert (result['script'], result['flags'], result['seed']) == ('articles/x.py', [], 2)
     assert (result['training_accuracy'], result['test_accuracy']) == (0.92, 0.82)
     assert 0 < result['seconds'] < 60 and result['versions']['numpy'] == np.__version__
-    printed = (runs / 'articles' / 'X' / 'seed2.txt').read_text()
+    printed = (runs / 'articles' / 'X' / 'seed2.txt').read_text(encoding='utf-8')
     assert printed.startswith('test accuracy: 0.1000, of an epoch\n')
     out, err = capfd.readouterr()
     assert out == '' and printed in err and '$ python articles/x.py --seed 2\n' in err

@@ -95,7 +95,9 @@ def test_a_changed_copy_works_whole(project, small_dir, tmp_path):
     record = Record.read(folder)
     assert (record.script, record.status, record.flags['filters']) == ('mine', 'finished', 16)
     assert record.calibration['scale'] > 0 and record.calibration['least'] > 0
-    assert (folder / 'lesson.txt').read_text() == (project.folder / 'mine.py').read_text()
+    kept, mine = (path.read_text(encoding='utf-8')
+                  for path in (folder / 'lesson.txt', project.folder / 'mine.py'))
+    assert kept == mine
     assert list(folder.glob('events.*')) and list((folder / 'validation').glob('events.*'))
     table = project.run('compare.py').stdout.splitlines()[1]
     assert re.match(rf'mine +small \(not MNIST\) +0 +{record.test_accuracy:.4f} ', table)
@@ -194,7 +196,7 @@ def test_a_run_folder_supplies_no_code(project, tmp_path):
     (project.folder / 'evil.py').write_text('open("executed", "w")\n')
     assert project.run('mnist_softmax.py', '--steps', '20', '--run-dir', tmp_path / 'run'
                        ).returncode == 0
-    record = json.loads((tmp_path / 'run' / 'run.json').read_text())
+    record = json.loads((tmp_path / 'run' / 'run.json').read_text(encoding='utf-8'))
     (tmp_path / 'run' / 'mnist_cnn.py').write_text('open("executed", "w")\n')
     for script in ('evil', '../evil', 'os', 'digits.evil', 'predict', str(tmp_path / 'run/x')):
         (tmp_path / 'run' / 'run.json').write_text(json.dumps({**record, 'script': script}))

@@ -29,13 +29,13 @@ def server(serving, cnn_run, log):
 
 
 def test_a_line_is_logged_for_each_request_and_the_report_counts_them(server, log):
-    before = len(log.read_text().splitlines())
+    before = len(log.read_text(encoding='utf-8').splitlines())
     read(server, CANVAS)
     read(server, png_header(5000, 5000))
     ask(server, 'GET', '/?a=%22%0A', User_Agent='a "browser"')
     raw(server, b'\0\r\n\r\n')
     for _ in range(100):
-        lines = log.read_text().splitlines()[before:]
+        lines = log.read_text(encoding='utf-8').splitlines()[before:]
         if len(lines) == 4:
             break
         time.sleep(0.05)
@@ -63,7 +63,8 @@ def test_drawings_are_logged_only_when_asked_for(serving, cnn_run, tmp_path):
         answer = read(server, CANVAS, path='/predict?with=image')[2]
         read(server, CANVAS)
         assert server.stop() == 0
-    entries = [json.loads(line) for line in (tmp_path / 'log').read_text().splitlines()]
+    text = (tmp_path / 'log').read_text(encoding='utf-8')
+    entries = [json.loads(line) for line in text.splitlines()]
     assert [entry['drawing'] for entry in entries] == [answer['image']] * 2
 
 
@@ -71,7 +72,7 @@ def test_stdout_has_the_log_and_nothing_else(serving, cnn_run, tmp_path):
     with open(str(tmp_path / 'out'), 'w') as file, serving(cnn_run, stdout=file) as server:
         ask(server, 'GET', '/healthz')
         assert server.stop() == 0
-    line, = (tmp_path / 'out').read_text().splitlines()
+    line, = (tmp_path / 'out').read_text(encoding='utf-8').splitlines()
     assert json.loads(line)['httpRequest']['requestUrl'].endswith('/healthz')
 
 
@@ -99,7 +100,8 @@ def test_the_log_rotates(tmp_path, monkeypatch):
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ['log', *(f'log.{number}' for number in range(1, request_log.OLD_FILES + 1))]
     assert all(path.stat().st_size <= 2000 for path in tmp_path.iterdir())
-    last = [json.loads(line)['message'] for line in (tmp_path / 'log').read_text().splitlines()]
+    text = (tmp_path / 'log').read_text(encoding='utf-8')
+    last = [json.loads(line)['message'] for line in text.splitlines()]
     assert last[-1] == 'request 99'
 
 
@@ -109,7 +111,8 @@ def test_report_of_a_known_log(tmp_path, capsys):
     lines += [{'httpRequest': {'status': 422, 'latency': '0.5s'}}]
     bad = ['', 'no JSON', '[]', '{"httpRequest": 1}', '{"httpRequest": {"status": 200}}',
            '{"httpRequest": {"status": 200, "latency": "nans"}}', '[' * 100000]
-    (tmp_path / 'log').write_text('\n'.join([*map(json.dumps, lines), *bad]) + '\n')
+    (tmp_path / 'log').write_text('\n'.join([*map(json.dumps, lines), *bad]) + '\n',
+                                 encoding='utf-8')
     report.main([str(tmp_path / 'log')])
     assert capsys.readouterr().out.splitlines() == [
         'requests   101 (100 x 200, 1 x 422)', 'bad lines  7', 'answers    100',
