@@ -79,8 +79,8 @@ def main():
     parser.add_argument('--seconds', type=int, default=60)
     args = parser.parse_args()
     server = subprocess.Popen([sys.executable, str(PROJECT_ROOT / 'draw.py'), '--port', '0',
-                               '--run-dir', args.run_dir], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                              text=True)
+                               '--run-dir', args.run_dir], text=True,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     url = re.search(r'http://\S+', server.stderr.readline()).group(0).rstrip('/')
     memory = []
 

@@ -1,19 +1,19 @@
-"""Files that appear whole or not at all."""
+"""Atomic writing of files."""
 import contextlib
 import os
 from pathlib import Path
 
-UNFINISHED = '.unfinished'  # behind the name of a file that is being written
+UNFINISHED = '.unfinished'  # suffix of a file that is being written
 
 
 def fsync(path: Path) -> None:
-    """Return when the file is on the disk, not in a buffer: a power cut must not take it."""
+    """Flush the file to the disk, so that it survives a power cut."""
     with open(str(path), 'rb+') as file:
         os.fsync(file.fileno())
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, whole or not at all; OSError if the disk refuses."""
+    """Write a file atomically; raise OSError if that fails."""
     unfinished = path.with_name(path.name + UNFINISHED)
     try:
         with open(str(unfinished), 'wb') as file:

@@ -1,10 +1,10 @@
-"""Ctrl-C and SIGTERM wait for the end of a step."""
+"""Ctrl-C and SIGTERM during a step take effect at its end."""
 import signal
 import threading
 
 
 class Signals:
-    """As a context: SIGINT and SIGTERM are noted in `received`; a second one acts at once.
+    """As a context: store SIGINT or SIGTERM in `received`; a second one takes effect at once.
 
     Only the main thread can catch signals; elsewhere nothing is changed.
     """

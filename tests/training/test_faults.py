@@ -334,7 +334,7 @@ def test_a_disk_that_only_reads(script, stopped, small_dir, tmp_path):
         'status 0', 'status 0', 'status 2', 'status 2']
     new, again = result.stderr.splitlines()
     for sentence, name in ((new, 'new'), (again, 'run')):
-        assert f'{disk}/{name}: no run can be kept there (Read-only file system)' in sentence
+        assert f'{disk}/{name}: cannot write a run there (Read-only file system)' in sentence
 
 
 def test_strokes_need_no_folder_that_can_be_written(small_dir, tmp_path):
@@ -387,7 +387,7 @@ def test_diverging_names_the_step_the_cause_and_the_last_good_checkpoint(
     kept = 'no checkpoint was written before' if good is None else \
         f'the last good checkpoint is that of step {good}'
     assert str(caught.value).startswith(
-        f'step {step}: the loss is nan, training has diverged; most often --learning-rate 0.1 is '
+        f'step {step}: the loss is nan, training has diverged; usually --learning-rate 0.1 is '
         f'too large: try a smaller one ({kept}, in ')
     assert Record.read(tmp_path).status == 'diverged'
     assert checkpoints.exist(tmp_path) == (good is not None)
