@@ -1,5 +1,4 @@
 """Figures drawn with matplotlib, from arrays into files, without a display."""
-import contextlib
 import os
 import warnings
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 import numpy as np
 from PIL import Image
 
-from digits import command_line
+from digits import command_line, files
 from digits.errors import UserError
 
 ENDINGS = ('.png', '.jpg', '.jpeg', '.svg', '.pdf')
@@ -47,15 +46,9 @@ def new(width: float, height: float, tight_layout: bool = True) -> Any:
 def save(figure: Any, path: Union[str, Path]) -> None:
     """Write the file atomically."""
     check(path)
-    unfinished = f'{path}.unfinished'
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # a name with letters that no font has
-            figure.savefig(unfinished, format=os.path.splitext(path)[1][1:].lower())
-        os.replace(unfinished, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(unfinished)
+    with files.replacing(Path(path)) as unfinished, warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # a name with letters that no font has
+        figure.savefig(str(unfinished), format=os.path.splitext(path)[1][1:].lower())
 
 
 def show(axes: Any, pixels: np.ndarray, **options: Any) -> None:

@@ -2,6 +2,7 @@
 import contextlib
 import os
 from pathlib import Path
+from typing import Iterator
 
 UNFINISHED = '.unfinished'  # suffix of a file that is being written
 
@@ -12,16 +13,20 @@ def fsync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file atomically; raise OSError if that fails."""
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path to write to, which replaces `path` at the end of the block."""
     unfinished = path.with_name(path.name + UNFINISHED)
     try:
-        with open(str(unfinished), 'wb') as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield unfinished
+        fsync(unfinished)
         os.replace(str(unfinished), str(path))
-    except OSError:
-        with contextlib.suppress(OSError):
+    finally:
+        with contextlib.suppress(OSError):  # it is gone if all went well
             unfinished.unlink()
-        raise
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file atomically; raise OSError if that fails."""
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(data)

@@ -222,18 +222,14 @@ class ArrayCheckpoints(Checkpoints):
     def save(self, step: int) -> None:
         """Write the arrays atomically; UserError (status 1) if that fails."""
         path, previous = (self._folder / name for name in NPZ)
-        unfinished = path.with_suffix('.unfinished')
         contents: Dict[str, Any] = {'step': np.int64(step), **self._arrays}
         try:
-            with open(str(unfinished), 'wb') as file:
-                np.savez(file, **contents)
-            files.fsync(unfinished)
-            if path.exists() and self._whole(path):
-                os.replace(str(path), str(previous))
-            os.replace(str(unfinished), str(path))
+            with files.replacing(path) as unfinished:
+                with open(str(unfinished), 'wb') as file:
+                    np.savez(file, **contents)
+                if path.exists() and self._whole(path):
+                    os.replace(str(path), str(previous))
         except OSError as error:
-            with contextlib.suppress(OSError):
-                unfinished.unlink()
             raise self._unwritten(error) from error
 
     def _whole(self, path):

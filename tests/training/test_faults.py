@@ -147,7 +147,7 @@ def test_when_no_checkpoint_is_whole_nothing_is_touched(stopped, small_dir, name
 def test_what_a_killed_writer_leaves_is_swept_away(stopped, small_dir):
     folder = stopped('mnist_softmax')
     for name in ('model.ckpt-60.data-00000-of-00001', 'run.json.unfinished', locks.NAME,
-                 'model.ckpt-50.data-00000-of-00001.tempstate123', 'weights.unfinished'):
+                 'model.ckpt-50.data-00000-of-00001.tempstate123', 'weights.npz.unfinished'):
         (folder / name).write_bytes(b'half')
     resume('mnist_softmax', folder, small_dir)
     left = {path.name for path in folder.iterdir()}
