@@ -36,17 +36,13 @@ class Checkpoints(abc.ABC):
     def __init__(self, folder: Path):
         self._folder = folder
 
-    @abc.abstractmethod
     def steps(self) -> List[int]:
-        """The steps of the whole checkpoints, ascending."""
+        """The steps of the checkpoints that `remove` can delete, ascending; by default none."""
+        return []
 
     @abc.abstractmethod
     def save(self, step: int) -> None:
         """Write a checkpoint; UserError (status 1) if that fails."""
-
-    @abc.abstractmethod
-    def remove(self, step: int) -> None:
-        """Delete the checkpoint of a step."""
 
     @abc.abstractmethod
     def _files(self) -> List[Path]:
@@ -60,11 +56,12 @@ class Checkpoints(abc.ABC):
     def _assign(self, arrays: Dict[str, np.ndarray]) -> None:
         """Set the values of the model."""
 
-    @abc.abstractmethod
+    def remove(self, step: int) -> None:
+        """Delete the checkpoint of a step."""
+
     def _pass_over(self, file: Path) -> None:
         """Ignore a checkpoint from now on: it cannot be restored."""
 
-    @abc.abstractmethod
     def _remove_partial_files(self) -> None:
         """Delete the incomplete files of a writer that was killed or had no space left."""
 
@@ -211,14 +208,6 @@ class ArrayCheckpoints(Checkpoints):
         super().__init__(folder)
         self._arrays = arrays
 
-    def steps(self) -> List[int]:
-        """The steps of the whole checkpoints, ascending; of two at most."""
-        steps = []
-        for path in self._files():
-            with contextlib.suppress(UserError):
-                steps.append(self._read(path)[0])
-        return sorted(steps)
-
     def save(self, step: int) -> None:
         """Write the arrays atomically; UserError (status 1) if that fails."""
         path, previous = (self._folder / name for name in NPZ)
@@ -255,15 +244,6 @@ class ArrayCheckpoints(Checkpoints):
     def _assign(self, arrays):
         for name, array in self._arrays.items():
             array[...] = arrays[name]
-
-    def _pass_over(self, path):
-        """Nothing: the next save takes its place."""
-
-    def _remove_partial_files(self):
-        """Nothing: the next save takes the unfinished file's place."""
-
-    def remove(self, step: int) -> None:
-        """Nothing: the next save takes its place."""
 
 
 NPZ = 'weights.npz', 'weights.previous.npz'

@@ -138,7 +138,7 @@ def test_when_no_checkpoint_is_whole_nothing_is_touched(stopped, small_dir, name
     for path in (*folder.glob('*.npz'), *folder.glob('*.data*')):
         flip(path)
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    with pytest.raises(UserError, match='none of its checkpoints .* is whole'):
+    with pytest.raises(UserError, match='none of its checkpoints .* is intact'):
         resume(name, folder, small_dir)
     assert before == {path.name: path.read_bytes() for path in folder.iterdir()
                       if path.is_file() and path.name != locks.NAME}
