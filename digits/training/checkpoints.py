@@ -56,13 +56,13 @@ class Checkpoints(abc.ABC):
     def _assign(self, arrays: Dict[str, np.ndarray]) -> None:
         """Set the values of the model."""
 
-    def remove(self, step: int) -> None:
+    def remove(self, step: int) -> None:  # noqa: B027
         """Delete the checkpoint of a step."""
 
-    def _pass_over(self, file: Path) -> None:
+    def _pass_over(self, file: Path) -> None:  # noqa: B027
         """Ignore a checkpoint from now on: it cannot be restored."""
 
-    def _remove_partial_files(self) -> None:
+    def _remove_partial_files(self) -> None:  # noqa: B027
         """Delete the incomplete files of a writer that was killed or had no space left."""
 
     def restore(self) -> int:
