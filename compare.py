@@ -1,4 +1,4 @@
-"""Every run side by side: which script and recipe reads best, over which seeds, in what time.
+"""Compare all runs: test accuracy and time of each script and recipe, over its seeds.
 
 $ python compare.py
 script               data set  seeds      test accuracy    parameters  seconds  recipe
@@ -22,10 +22,10 @@ SCRIPTS = ('mnist_numpy_sigmoid', 'mnist_softmax', 'mnist_cnn')
 
 def train(root: Path, script: str, flags: Sequence[str], options: Sequence[str], seed: int
           ) -> None:
-    """Train one script, or go on with a run that stopped; what it prints goes to stderr.
+    """Train one script, or continue an unfinished run; its output goes to stderr.
 
-    flags make the recipe; options, which do not, say where the data is.
-    Raises UserError (status 1, or 130 after Ctrl-C) if it does not come to its end.
+    flags: those of the recipe; options: those that select the data.
+    Raises UserError (status 1, or 130 after Ctrl-C) if it does not finish.
     """
     recipe = ' '.join(flags)
     for folder, record in comparison.read_runs(root):
@@ -40,7 +40,7 @@ def train(root: Path, script: str, flags: Sequence[str], options: Sequence[str],
     status = subprocess.run([sys.executable, str(paths.PROJECT_ROOT / command[0]), *command[1:]],
                             stdout=sys.stderr, check=False).returncode
     if status:
-        raise UserError(f'{script}.py ended with status {status}; the same command goes on',
+        raise UserError(f'{script}.py ended with status {status}; the same command continues it',
                         130 if status == 130 else 1)
 
 
@@ -51,16 +51,16 @@ def main(argv=None):
     parser.add_argument('runs', nargs='?', type=Path, default=paths.RUNS, metavar='FOLDER',
                         help='where the runs are (default: runs/)')
     parser.add_argument('--train', nargs='?', const=1, type=command_line.positive_int,
-                        metavar='SEEDS', help='first train every script at its defaults, '
-                        'with so many seeds (1)')
+                        metavar='SEEDS', help='first train every lesson with its defaults '
+                        'and this number of seeds (1)')
     parser.add_argument('--articles', nargs='*', metavar='NAME',
                         choices=[row.name for row in articles.ROWS],
-                        help='instead: what the tutorials printed beside ours, after training what '
-                        f'is missing of all or of {", ".join(row.name for row in articles.ROWS)}')
+                        help="instead compare the tutorials' figures with ours, after training "
+                        'what is missing of all or of '
+                        f'{", ".join(row.name for row in articles.ROWS)}')
     parser.add_argument('--diff', nargs=2, type=Path, metavar='RUN',
-                        help='instead: what was changed from one run to another, the text of the '
-                        'lesson and flags, and what it brought')
-    parser.add_argument('--json', action='store_true', help='print one JSON object a line')
+                        help='instead show what differs between two runs: lesson, flags, results')
+    parser.add_argument('--json', action='store_true', help='print one JSON object per line')
     parser.add_argument('--plot', metavar='FILE', help='draw accuracy against seconds')
     command_line.data_flags(parser)
     args = parser.parse_args(argv)

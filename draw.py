@@ -1,6 +1,6 @@
 """A page where you draw a digit, and the network reads it while you draw.
 
-Restores the newest checkpoint and serves one page on this machine. Programs ask POST /predict.
+Restores the newest checkpoint and serves one page on this machine. Programs send POST /predict.
 
 $ python draw.py
 draw.py: http://127.0.0.1:8000/ reads with mnist_cnn/20261121-1500-seed4; Ctrl-C stops it
@@ -20,25 +20,25 @@ def parse(argv):
     parser = argparse.ArgumentParser(prog='draw.py', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--host', default='127.0.0.1', metavar='NAME',
-                        help='the address to listen on (default 127.0.0.1: this machine alone)')
+                        help='the address to listen on (default 127.0.0.1: this machine only)')
     parser.add_argument('--port', type=command_line.port, default=8000, metavar='N',
-                        help='the port to listen on, 0 for any that is free (default 8000)')
+                        help='the port to listen on, 0 for any free one (default 8000)')
     parser.add_argument('--open', action='store_true', help='open the page in a browser')
     parser.add_argument('--run-dir', metavar='DIR',
                         help='the run to restore (default: the newest in runs/, a CNN if any)')
     parser.add_argument('--log', metavar='FILE',
-                        help='where the line of each request goes (default: stdout)')
+                        help='write the request log to this file (default: stdout)')
     parser.add_argument('--log-drawings', action='store_true',
-                        help='log also what was drawn, 28 x 28; tell those who draw')
+                        help='log also the 28 x 28 images; tell the users of the page')
     return parser.parse_args(argv)
 
 
 def main(argv=None):
-    """Serve until SIGTERM (status 0) or Ctrl-C (130), then finish what was asked."""
+    """Serve until SIGTERM (status 0) or Ctrl-C (130), then finish the requests that have begun."""
     args = parse(argv)
-    # --help needs no Tornado; connections says so if it is not installed.
+    # Imported here: --help works without Tornado.
     from digits.web import connections, request_log, server
-    # Requests are answered side by side: each on one core, not all on all.
+    # Several requests are answered at the same time, so each uses one core only.
     os.environ.setdefault('TF_NUM_INTRAOP_THREADS', '1')
     folder = Path(args.run_dir) if args.run_dir else classifier.newest_run()
     sock = connections.listen(args.host, args.port)
@@ -47,8 +47,9 @@ def main(argv=None):
     app = server.application(classify, run, log, args.host, args.log_drawings)
     url = connections.address(sock)
     if not server.is_loopback(sock.getsockname()[0]):
-        print(f'draw.py: --host {args.host}: everybody who reaches this machine can use the page, '
-              'and nothing is encrypted; leave --host out unless you mean that', file=sys.stderr)
+        print(f'draw.py: --host {args.host}: anybody who can connect to this machine can use the '
+              'page, and nothing is encrypted; leave --host out if you do not want that',
+              file=sys.stderr)
     print(f'draw.py: {url} reads with {run}; Ctrl-C stops it', file=sys.stderr)
     if args.open:
         webbrowser.open(url)

@@ -4,16 +4,16 @@ $ python mnist_cnn.py
 validation accuracy: 0.9960
 test accuracy: 0.9955
 
-To try an idea, copy this file and change the copy: everything around it still works.
+To try an idea, copy this file and change the copy: all other scripts work with it too.
 """
 from digits import command_line, input_data, tensorflow_v1, training
 from digits.datasets import augmentation, outliers
 from digits.layers import dropout
 from digits.tensorflow_v1 import tf
 
-DROP_RATE = 0.3  # the share of hidden units left out in a step: none is to be relied on alone
-WARP = 0.1  # each minibatch turned, slanted, stretched, moved: up to 6 degrees, 10 %, 7 %, a pixel
-OUTLIERS = 8000  # images of no digit to learn from: a scribble is then not read for sure
+DROP_RATE = 0.3  # fraction of hidden units left out in a step, so that none becomes essential
+WARP = 0.1  # turn, slant, stretch, move each minibatch: up to 6 degrees, 10 %, 7 %, one pixel
+OUTLIERS = 8000  # training images that are not digits: the network learns to be unsure of scribbles
 
 
 def inference(images, drop_rate=0.0):
@@ -26,7 +26,7 @@ def inference(images, drop_rate=0.0):
             W = tf.get_variable('W', [5, 5, x.shape[3], filters], initializer=he)
             b = tf.get_variable('b', [filters], initializer=zeros)
             h_conv = tf.nn.conv2d(x, W, strides=[1, 1, 1, 1], padding='SAME')
-        # The largest stays the largest whatever b and ReLU do: pooled first, a quarter is left.
+        # Bias and ReLU do not change which value is the largest: pool first, a quarter is left.
         with tf.name_scope(f'pool{number}'):
             h_pool = tf.nn.max_pool2d(h_conv, ksize=2, strides=2, padding='SAME')
             return tf.nn.relu(tf.nn.bias_add(h_pool, b))
@@ -45,9 +45,12 @@ def inference(images, drop_rate=0.0):
 
 
 def cross_entropy(logits, labels):
-    """The mean over the minibatch, with label smoothing (Szegedy et al., 2016); 10 is no digit."""
+    """The mean over the minibatch, with label smoothing (Szegedy et al., 2016).
+
+    labels: [batch], 0 to 9, or 10 for an image that is not a digit.
+    """
     targets = tf.one_hot(labels, 10)
-    targets += (1.0 - tf.reduce_sum(targets, 1, keepdims=True)) / 10  # no digit: all ten alike
+    targets += (1.0 - tf.reduce_sum(targets, 1, keepdims=True)) / 10  # not a digit: 0.1 each
     return tf.losses.softmax_cross_entropy(targets, logits, label_smoothing=0.1)
 
 
@@ -88,7 +91,7 @@ def main(argv=None):
         accuracy = tf.reduce_mean(tf.cast(correct, tf.float32))
     saver = tf.train.Saver(save_relative_paths=True)  # of all variables, in files that can be moved
 
-    # The run saves, resumes, evaluates and shows what goes on (digits/training).
+    # The run saves, resumes, evaluates and shows progress (digits/training).
     with tensorflow_v1.session(args) as session, training.graph_run(
             args, mnist, session, saver, images, labels, logits, loss, accuracy, rate) as run:
         session.run(tf.global_variables_initializer())

@@ -4,9 +4,9 @@ $ python mnist_distributed.py --local 2
 validation accuracy: 0.9962
 test accuracy: 0.9954
 
-Parameter servers ("ps") keep the variables. Workers read them, each computes the gradients of its
-own share of a minibatch, and sends those back. Nothing of this has a password: use it on a network
-that only you can reach.
+Parameter servers ("ps") keep the variables. Workers read them, compute the gradients for their
+share of a minibatch, and send those back. There is no password and no encryption: use a private
+network.
 """
 from digits import command_line, input_data, training
 from digits.cluster import flags, local, process, worker
@@ -24,20 +24,20 @@ def main(argv=None):
     if args.local:
         return local.run(args, argv)
 
-    # All processes are given the same map of the cluster, and each its own place on it.
+    # All processes get the same list of hosts; job_name and task_index say which one this is.
     cluster = tf.train.ClusterSpec({'ps': args.ps_hosts, 'worker': args.worker_hosts})
     config, precision = process.configuration(args)
     server = tf.train.Server(cluster, args.job_name, args.task_index, config=config)
     process.wait_for_all(args)
     if args.job_name == 'ps':
-        return process.serve(args, server)  # all its work is done by the Server, in C++
+        return process.serve(args, server)  # the Server does all the work, in C++
     mnist = input_data.load(args)
     outliers.add(mnist.train, OUTLIERS)
 
     tf.reset_default_graph()
-    tf.set_random_seed(args.seed + args.task_index)  # each worker drops other units
-    # Every worker builds this graph; a variable of the same name on a parameter server is the same
-    # variable. Cut into slices, the largest (98 % of all parameters) is on all servers.
+    tf.set_random_seed(args.seed + args.task_index)  # each worker drops different units
+    # Every worker builds this graph; variables with the same name on a parameter server are shared.
+    # The largest (98 % of all parameters) is cut into slices, one for each server.
     slices = tf.min_max_variable_partitioner(len(args.ps_hosts))
     with tf.device(tf.train.replica_device_setter(
             cluster=cluster, worker_device=f'/job:worker/task:{args.task_index}')), \

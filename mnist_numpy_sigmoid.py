@@ -10,7 +10,7 @@ epoch  accuracy  loss
    44    0.8013  1.83
 test accuracy: 0.8085
 
-It stops over 0.80, after 100 epochs at most; --epochs 100 goes on to the end.
+It stops over an accuracy of 0.80, or after 100 epochs; --epochs 100 does not stop early.
 """
 import numpy as np
 
@@ -58,13 +58,13 @@ def main(argv=None):
     def loss(logits, labels):
         return cross_entropy(sigmoid(logits), np.eye(10)[labels])
 
-    length = args.epochs or args.steps  # asked for: then it does not stop early
+    length = args.epochs or args.steps  # if given, it does not stop early
     with training.array_run(args, mnist, {'W': W, 'b': b}, inference, loss, length or 100) as run:
         run.print('epoch  accuracy  loss')
         for epoch in run.remaining_steps():
             h = sigmoid(inference(X, W, b))
             run.loss = cross_entropy(h, y)
-            run.training_accuracy = np.mean(h.argmax(axis=1) == labels)  # of equal ones, the first
+            run.training_accuracy = np.mean(h.argmax(axis=1) == labels)  # the first of equals
             passed = run.training_accuracy > 0.80 and not length
             if epoch % 10 == 0 or passed or epoch + 1 == run.total_steps:
                 run.print(f'{epoch:5}  {run.training_accuracy:8.4f}  {run.loss:.2f}')

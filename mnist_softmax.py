@@ -4,7 +4,7 @@ $ python mnist_softmax.py
 validation accuracy: 0.9182
 test accuracy: 0.9178
 
-To try an idea, copy this file and change the copy: everything around it still works.
+To try an idea, copy this file and change the copy: all other scripts work with it too.
 """
 from digits import command_line, input_data, tensorflow_v1, training
 from digits.tensorflow_v1 import tf
@@ -45,7 +45,7 @@ def main(argv=None):
         accuracy = tf.reduce_mean(tf.cast(correct, tf.float32))
     saver = tf.train.Saver(save_relative_paths=True)  # of all variables, in files that can be moved
 
-    # The run saves, resumes, evaluates and shows what goes on (digits/training).
+    # The run saves, resumes, evaluates and shows progress (digits/training).
     with tensorflow_v1.session(args) as session, training.graph_run(
             args, mnist, session, saver, images, labels, logits, loss, accuracy) as run:
         session.run(tf.global_variables_initializer())

@@ -1,7 +1,7 @@
 """Which digit is in a picture? Restores the newest checkpoint and reads any picture file.
 
-A folder stands for all pictures in it, - for the one on standard input. --page finds several digits
-in a picture, --labels scores pictures with labels, --plot and --feature-maps draw.
+IMAGE may also be a folder, for all pictures in it, or - for standard input. --page reads several
+digits in a picture, --labels scores labelled pictures, --plot and --feature-maps draw figures.
 
 $ python predict.py data/3-pencil-photo.jpg data/7-chalk.jpg data/8-dark-canvas.png
 data/3-pencil-photo.jpg  3   99.99%   (then 9: 0.00%)
@@ -27,38 +27,38 @@ def parse(argv):
     parser.add_argument('images', nargs='*', metavar='IMAGE',
                         help='picture files, folders with pictures in them, or -')
     parser.add_argument('-r', '--recursive', action='store_true',
-                        help='with a folder, also the pictures in its folders')
+                        help='also read the pictures in subfolders')
     how = parser.add_mutually_exclusive_group()
     how.add_argument('--page', action='store_true', help='read all digits in a picture')
-    how.add_argument('--labels', metavar='CSV', help='score the pictures that this table names: '
-                     'its columns are file and label, its files lie in its folder or in IMAGE')
+    how.add_argument('--labels', metavar='CSV', help='score the pictures in this table with the '
+                     'columns file and label; file is relative to its folder, or to IMAGE')
     how.add_argument('--random', action='store_true',
                      help='a random image of the test set, with its label')
-    parser.add_argument('--plot', metavar='FILE', help='draw what was read, and how surely')
+    parser.add_argument('--plot', metavar='FILE', help='draw the results')
     parser.add_argument('--feature-maps', metavar='FILE',
-                        help='draw what the convolutions make of one picture')
+                        help='draw the feature maps of the convolutions for one picture')
     parser.add_argument('--run-dir', metavar='DIR',
                         help='the run to restore (default: the newest in runs/, a CNN if any)')
-    parser.add_argument('--json', action='store_true', help='print one JSON object a line')
+    parser.add_argument('--json', action='store_true', help='print one JSON object per line')
     command_line.data_flags(parser)
     argv = sys.argv[1:] if argv is None else argv
-    end = [*argv, '--'].index('--')  # which parse_intermixed_args does not know
-    args = parser.parse_intermixed_args(argv[:end])  # flags before, between and behind pictures
+    end = [*argv, '--'].index('--')  # parse_intermixed_args does not support it
+    args = parser.parse_intermixed_args(argv[:end])  # flags before, between and after pictures
     args.images += argv[end + 1:]
     if bool(args.images) == args.random and not args.labels:
         parser.error('name pictures to read, for example data/3-pencil-photo.jpg, or --random')
     if args.labels and len(args.images) > 1:
-        parser.error('--labels names the pictures; give no more than the folder they lie in')
+        parser.error('--labels names the pictures; give at most their folder')
     if args.feature_maps and (args.labels or args.page):
         parser.error('--feature-maps is for one digit, not for --labels or --page')
     if args.plot and args.plot == args.feature_maps:
-        parser.error('--plot and --feature-maps need a file each')
+        parser.error('--plot and --feature-maps need different files')
     return args
 
 
 def random_image(args):
     """Yield [a Result], a random image of the test set."""
-    from digits import input_data  # who names pictures needs no data set
+    from digits import input_data  # only --random needs a data set
     args.seed, args.quiet, args.validation_size = 0, False, 0
     test = input_data.load(args, dtype=np.uint8).test
     index = np.random.RandomState().randint(test.num_examples)
@@ -67,7 +67,7 @@ def random_image(args):
 
 
 def show(pictures, width, args):
-    """Print a line or an object for each picture, and a sentence for each that cannot be read."""
+    """Print a line or an object for each picture, and a message for each that cannot be read."""
     for picture in pictures:
         if args.json:
             print(json.dumps(picture.as_object()))
@@ -82,7 +82,7 @@ def show(pictures, width, args):
 def main(argv=None):
     """Print a line for each picture; SystemExit if some (1) or all (2) could not be read."""
     args = parse(argv)
-    sys.stdout.reconfigure(errors='backslashreplace')  # names may have letters that it lacks
+    sys.stdout.reconfigure(errors='backslashreplace')  # for file names that it cannot encode
     labels = scoring.read_labels(args.labels, *args.images) if args.labels else {}
     names = list(labels) or batches.named(args.images, args.recursive)
     for file, most in (args.plot, len(labels) or plots.MAX_RESULTS), (args.feature_maps, 1):

@@ -1,4 +1,4 @@
-"""What a cluster costs: bytes and seconds a step on this machine, and a model for larger ones.
+"""Measure bytes and seconds per step of a cluster on this machine; model larger clusters.
 
 $ python bench/distributed.py
 
@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import turns
 
-HOME = Path(__file__).resolve().parent.parent
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
 BATCH = 64
 LENGTHS = 30, 130  # steps of the short and the long run
 PARAMETERS = 3274634
@@ -32,8 +32,8 @@ GRADIENT = 4 * PARAMETERS  # bytes; the variables, which go the other way, are n
 def run(script, steps, flags):
     """(seconds of training, bytes over loopback) of a run in a network namespace of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(HOME / script), '--steps', str(steps), '--batch-size',
-                   str(BATCH), '--quiet', '--validation-size', '500',
+        command = [sys.executable, str(PROJECT_ROOT / script), '--steps', str(steps),
+                   '--batch-size', str(BATCH), '--quiet', '--validation-size', '500',
                    '--run-dir', f'{folder}/run', *flags]
         process = subprocess.Popen(
             ['unshare', '-rn', 'sh', '-c', 'ip link set lo up && "$@" > /dev/null && '
@@ -63,7 +63,7 @@ def step_seconds(workers, servers, gigabits, alone, fixed, handling):
     alone: seconds to work out a gradient; fixed: to apply it, divided among the servers; handling:
     a server's seconds for one worker's variables and gradient, beside those on the wire.
     """
-    wire = 8 * GRADIENT / (gigabits * 1e9)  # a direction; the other goes at the same time
+    wire = 8 * GRADIENT / (gigabits * 1e9)  # in one direction; the other is used at the same time
     return alone + fixed / servers + workers / servers * (wire + handling)
 
 
@@ -85,7 +85,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--rounds', type=int, default=3)
-    parser.add_argument('--beside', default='nothing else ran', help='said of the machine')
+    parser.add_argument('--beside', default='nothing else ran',
+                        help='note on the state of the machine, for RESULTS.md')
     args = parser.parse_args()
     counts = 1, 2, 4
     alone, seconds, sizes = [], {count: [] for count in counts}, {count: [] for count in counts}
@@ -100,7 +101,7 @@ def main():
         print(f'{time.perf_counter() - started:.0f} s: alone {alone[-1] * 1000:.1f} ms, '
               + ', '.join(f'{count} workers {seconds[count][-1] * 1000:.1f} ms, '
                           f'{sizes[count][-1] / 1e6:.1f} MB' for count in counts), flush=True)
-    # What else runs on the machine only adds: the least is the nearest to the truth.
+    # Other programs can only add time: the minimum is the best estimate.
     least = {count: min(found) for count, found in seconds.items()}
     one = min(alone)
     fixed, each = fit(least)

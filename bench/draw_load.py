@@ -1,9 +1,9 @@
-"""How fast draw.py answers, and whether it holds: Locust asks, this watches the server.
+"""Measure response times and memory of draw.py under load from Locust.
 
     python bench/draw_load.py --run-dir RUN
 
-20 requests a second for a minute, then 200 clients at once for a minute, each drawing an answer
-like the page does: a 140 x 140 PNG. Prints p50 and p99 in milliseconds, errors, and the server's
+20 requests a second for a minute, then 200 clients at once for a minute, each sending what the page
+sends: a 140 x 140 PNG. Prints p50 and p99 in milliseconds, errors, and the server's
 resident memory from the first quarter of that minute to the last. Linux, on a quiet machine.
 Locust: python -m pip install 'locust>=2.20,<3'
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-HOME = Path(__file__).resolve().parent.parent
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = """
 import pathlib, locust
 BODY = pathlib.Path(__file__).with_name('seven.png').read_bytes()
@@ -78,9 +78,9 @@ def main():
     parser.add_argument('--run-dir', required=True)
     parser.add_argument('--seconds', type=int, default=60)
     args = parser.parse_args()
-    server = subprocess.Popen([sys.executable, str(HOME / 'draw.py'), '--port', '0', '--run-dir',
-                               args.run_dir], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                              text=True)
+    server = subprocess.Popen([sys.executable, str(PROJECT_ROOT / 'draw.py'), '--port', '0',
+                               '--run-dir', args.run_dir], text=True,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     url = re.search(r'http://\S+', server.stderr.readline()).group(0).rstrip('/')
     memory = []
 

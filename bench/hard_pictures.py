@@ -4,7 +4,7 @@ $ python bench/hard_pictures.py --out hard --count 20
 $ python predict.py --labels hard/labels.csv
 
 A digit is a path of digits/datasets/strokes.py, drawn at any size with a pen of any width, or with
---mnist an enlarged training image of MNIST. Light, grain and printed lines are those of
+--mnist an enlarged training image of MNIST. Light, grain and printed lines are as in
 make_pictures.py.
 The same seed gives the same pictures.
 """
@@ -20,8 +20,8 @@ import numpy as np
 from make_pictures import NORTH, blend, grain, light, squared
 from PIL import Image, ImageDraw, ImageFilter
 
-HOME = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(HOME))
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT_ROOT))
 from digits import command_line  # noqa: E402
 from digits.datasets import idx, splines, strokes  # noqa: E402
 
@@ -30,7 +30,7 @@ PENS = ((30, 40, 140), (170, 20, 30), (20, 110, 50), (90, 30, 120), (20, 20, 24)
         (200, 90, 20))
 TABLES = (90, 60, 40), (60, 60, 64), (120, 90, 60)
 BOARDS = (38, 58, 50), (40, 42, 46)
-# How the camera was held, as EXIF has it, and what its picture then is to the upright one.
+# EXIF orientation, and what turns an upright picture into the stored one.
 HELD = {2: Image.FLIP_LEFT_RIGHT, 3: Image.ROTATE_180, 4: Image.FLIP_TOP_BOTTOM,
         5: Image.TRANSPOSE, 6: Image.ROTATE_90, 7: Image.TRANSVERSE, 8: Image.ROTATE_270}
 
@@ -46,7 +46,7 @@ def kind(function):
 
 
 def written(random, digit):
-    """A digit of random handwriting, as a function that draws it.
+    """Return a function that draws a digit in random handwriting.
 
     ink(size, height, pen, where=(0.5, 0.5), smooth=True) -> float32 [rows, columns] in 0..1, of
     a picture of `size` (width, height): the longer side of the path is `height` pixels, the pen
@@ -63,7 +63,7 @@ def written(random, digit):
     lines = [path[stroke == number] for number in np.unique(stroke)]
 
     def ink(size, height, pen, where=(0.5, 0.5), smooth=True):
-        # Drawn larger, so its edges are grey; large digits are shrunk by who reads them.
+        # Drawn larger, for grey edges; predict.py shrinks large digits.
         scale = int(np.clip(600 / height, 1, 8)) if smooth else 1
         side = int(height + pen) + 4
         image = Image.new('L', (side * scale, side * scale))
@@ -114,7 +114,7 @@ def encoded(image, ending, options) -> bytes:
     return data.getvalue()
 
 
-# Where a digit is, what it is drawn on, and what becomes of it in a file.
+# Place of the digit, paper, and file format.
 
 def sheet(random):
     """Random width and height of a picture."""
@@ -315,7 +315,7 @@ def cropped_dark(random, ink):
 
 @kind
 def bilevel_scan(random, ink):
-    """Cropped to its ink, 16 pixels and two levels: what the first readers of forms had."""
+    """Cropped to its ink, 16 pixels, two levels: the input of early form readers."""
     share = ink((500, 500), 300, 300 / random.uniform(4, 9))
     image = Image.fromarray(np.uint8(255 * share))
     image = image.crop(image.getbbox())
@@ -396,7 +396,7 @@ def twenty_pixels(random, ink):
 def twelve_megapixels(random, ink):
     """4,000 x 3,000 out of a camera."""
     share, _ = somewhere(random, ink, 20, 9, (500, 375), least=0.15, most=0.6)
-    image = photo(random, share)  # and enlarged: who reads it looks at no more than this
+    image = photo(random, share)  # enlarged: predict.py reads no more pixels than this
     return jpeg(random, image.resize((4000, 3000), Image.BILINEAR), 80)
 
 
@@ -483,7 +483,7 @@ def main(argv=None):
     hand = written
     if args.mnist:
         images, labels = idx.read_folder(Path(os.environ.get('MNIST_DATA_DIR')
-                                              or HOME / 'data'))[:2]
+                                              or PROJECT_ROOT / 'data'))[:2]
         hand = of_mnist(images[..., 0], labels)
     names = [name for name in KINDS if not (args.mnist and name in PENS_MATTER)]
     rows = []

@@ -5,8 +5,8 @@ $ python bench/make_pictures.py
 1-pencil-shade.jpg          14.2 kB
 ...
 
-Nothing here is a font, a scan or somebody's data: a digit is a few points of its skeleton, a
-smooth curve through them, a pen of uneven pressure, and a page under some light.
+No fonts, scans or data of others are used: a digit is a smooth curve through a few points, drawn
+with a pen of uneven pressure on paper under uneven light.
 """
 import argparse
 import pathlib
@@ -32,7 +32,7 @@ SKELETONS = {
     '8': '54,18 40,4 22,8 16,24 28,42 46,60 50,80 34,97 14,90 12,70 28,50 46,34 55,17',
     '9': '52,18 38,5 20,10 12,30 22,45 40,40 52,20 | 52,46 48,72 40,98',
 }
-NORTH = 0x0112  # the EXIF tag of how the camera was held
+NORTH = 0x0112  # the EXIF tag of the orientation
 
 
 def curve(points, per_piece=40):
@@ -166,7 +166,7 @@ def pictures():
         '9', (260, 260), 170, 14, seed=16), np.ones([260, 260])).quantize(16), {}
     size = 400, 300
     exif = Image.Exif()
-    exif[NORTH] = 6  # to be turned a quarter clockwise before it is looked at
+    exif[NORTH] = 6  # to be shown turned a quarter clockwise
     yield '2-turned-photo.jpg', blend((236, 230, 220), (50, 48, 56), pen(
         '2', (300, 400), 200, 14, seed=17), light((300, 400), 0.5, 300) + grain(
             (300, 400), 0.015, 2, 18)).transpose(Image.ROTATE_90), dict(jpeg, exif=exif)

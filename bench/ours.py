@@ -1,10 +1,10 @@
-"""The speed of one of our scripts in training, without its first steps.
+"""Measure the training speed of one of our scripts, without its first steps.
 
 $ python bench/ours.py mnist_cnn.py --steps 600 --batch-size 50 --precision auto
 
 Runs the script twice, for --warm-up steps and for --warm-up + --steps, and takes the difference of
-the two run.json: the first steps, in which TensorFlow prepares the graph, cancel out, and the looks
-at the validation set are not counted. Flags that are not named here go to the script.
+the two run.json: the first steps, in which TensorFlow prepares the graph, cancel out, and
+evaluations on the validation set are not counted. Flags that are not named here go to the script.
 """
 import argparse
 import json
@@ -13,13 +13,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-HOME = Path(__file__).resolve().parent.parent
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
 def training(script, steps, flags):
     """The run.json of so many steps."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, str(HOME / script), '--dataset', 'mnist', '--quiet',
+        subprocess.run([sys.executable, str(PROJECT_ROOT / script), '--dataset', 'mnist', '--quiet',
                         '--steps', str(steps), '--run-dir', folder, *flags], check=True,
                        stdout=subprocess.DEVNULL)
         return json.loads(Path(folder, 'run.json').read_text(encoding='utf-8'))

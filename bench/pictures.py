@@ -1,9 +1,9 @@
-"""Who reads pictures that people took how well: the ways of tutorials and ours, into RESULTS.md.
+"""Compare how well our and tutorials' methods read photographs and scans; write RESULTS.md.
 
 $ python bench/pictures.py --run-dir runs/mnist_cnn/... --labels photos/labels.csv --npz scans.npz
 
-Nothing of these pictures is in the repository: name your own. Each run reads each picture as each
-way makes it 28 x 28; what cannot be read counts as missed.
+These pictures are not in the repository: name your own. Each method converts each picture to
+28 x 28, and each run reads the result; a picture that cannot be read counts as wrong.
 """
 import argparse
 import datetime
@@ -25,7 +25,7 @@ from digits.prediction import classifier, scoring  # noqa: E402
 from digits.training import calibration  # noqa: E402
 from digits.training.record import Record  # noqa: E402
 
-# The ways: a file (its name, or an open one) -> uint8 [28, 28], white ink on black.
+# The methods: a file (its name, or an open one) -> uint8 [28, 28], white ink on black.
 
 
 def squeezed(file):

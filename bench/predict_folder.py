@@ -1,9 +1,9 @@
-"""How fast predict.py reads one picture, and how many a second from a folder, in how much memory.
+"""Measure how fast predict.py reads one picture and whole folders, and in how much memory.
 
 $ python bench/predict_folder.py
 
-Trains a CNN for a few steps to have something to restore. One picture is read in turns with the
-import of TensorFlow that predict.py needs. Writes the section `predict` of RESULTS.md.
+Trains a CNN for a few steps to have a run to restore. Reading one picture alternates with the bare
+import of TensorFlow that it includes. Writes the section `predict` of RESULTS.md.
 """
 import argparse
 import datetime
@@ -17,8 +17,8 @@ import numpy as np
 import turns
 from PIL import Image
 
-HOME = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(HOME))
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT_ROOT))
 from digits import command_line  # noqa: E402
 from digits.datasets import strokes  # noqa: E402
 
@@ -57,7 +57,7 @@ def pictures(count, seed=0):
 
 def measure(*command, **how):
     """turns.measure, of a Python process in the project's folder."""
-    return turns.measure([sys.executable, *map(str, command)], cwd=str(HOME), **how)
+    return turns.measure([sys.executable, *map(str, command)], cwd=str(PROJECT_ROOT), **how)
 
 
 def main():

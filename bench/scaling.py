@@ -1,9 +1,9 @@
-"""How the cost of mnist_cnn.py grows: with training images, minibatch size and cores.
+"""Measure how time and memory of mnist_cnn.py grow with training images, minibatch size and cores.
 
 $ python bench/scaling.py
 
-One epoch on strokes for every row, each in a process of its own, its peak memory as the operating
-system counts it. Writes the section `scaling` of RESULTS.md and scaling.png. The data are drawn
+One epoch on strokes for every row, each in a separate process; peak memory as reported by the
+operating system. Writes the section `scaling` of RESULTS.md and scaling.png. The data are drawn
 once, into --folder: 600,000 images need 500 MB there and half a minute.
 """
 import argparse
@@ -88,7 +88,7 @@ def main():
                for settings in cases.values() for setting in settings}
     for images, folder in folders.items():
         if not folder.is_dir():
-            # In a process of its own: what starts others passes its own peak memory on to them.
+            # In a separate process: a parent passes its own peak memory on to its children.
             drawing = multiprocessing.get_context('spawn').Process(target=draw_data,
                                                                    args=(folder, images))
             drawing.start()

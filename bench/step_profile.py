@@ -1,4 +1,4 @@
-"""Where a training step of mnist_cnn.py spends its time, beside what the machine can do at most.
+"""Profile a training step of mnist_cnn.py, and compare it with the maximum of the machine.
 
 $ python bench/step_profile.py --batch-size 128
 
@@ -27,7 +27,7 @@ from digits.tensorflow_v1 import configure, tf
 
 
 def traced_session(precision):
-    """A session as the lessons', but of the executor that keeps records."""
+    """A session like the lessons', but with the executor that records a profile."""
     config, _ = configure('cpu', precision)
     config.experimental.executor_type = ''
     config.inter_op_parallelism_threads = 1  # one operation at a time, on all cores

@@ -1,13 +1,14 @@
-"""What digits made from strokes teach about MNIST's: confusions, and what each lever gives.
+"""Measure how well softmax regression trained on strokes reads MNIST, and why.
 
 $ python bench/strokes.py
 
-Trains softmax regression on nothing but strokes and scores it on MNIST's first 10,000 training
-images, never on its test set: that is what digits/datasets/strokes.py was made on, and what to look
-at when you change it. Counts how many images of both enclose paper. Writes the section `strokes` of
-RESULTS.md, and strokes.png, 200 of the digits; with --mnist-sheet FILE also 200 of MNIST's to lay
-beside them, which are not ours to hand on. With --run-dir RUN also what that run, of
-`mnist_cnn.py --dataset strokes`, reads as what.
+Trains softmax regression on strokes alone, with all features of the generator and with one left out
+at a time, and scores it on MNIST's first 10,000 training images, never on its test set:
+digits/datasets/strokes.py was developed with these, so run this when you change it. Counts in how
+many images of both data sets ink encloses paper. Writes the section `strokes` of RESULTS.md, and
+strokes.png, 200 of the digits; with --mnist-sheet FILE also 200 of MNIST's for comparison, which
+must not be redistributed. With --run-dir RUN also the confusion matrix of that run, of
+`mnist_cnn.py --dataset strokes`.
 """
 import argparse
 import datetime
@@ -31,23 +32,23 @@ PROXY = 10000  # of MNIST's training images; the default validation set is the f
 
 
 def set_constants(**values):
-    """A lever: constants of strokes.py or ink.py of those names have those values."""
+    """A change: constants of strokes.py or ink.py of those names have those values."""
     return values
 
 
 def set_styles(**values):
-    """A lever: every digit's Style has those values."""
+    """A change: every digit's Style has those values."""
     return {'STYLES': tuple(style._replace(**values) for style in strokes.STYLES)}
 
 
 def set_ways(change):
-    """A lever: every way of writing is what `change` makes of it."""
+    """A change: `change` is applied to every way of writing."""
     return {'SKELETONS': {digit: [change(way) for way in ways]
                           for digit, ways in strokes.SKELETONS.items()}}
 
 
 def levers():
-    """{name: the constants of digits/datasets/strokes.py and ink.py that leave one lever out}."""
+    """{feature: the constants of digits/datasets/strokes.py and ink.py that leave it out}."""
     return {
         'all of it': {},
         'one example of each way': set_ways(lambda way: way._replace(
@@ -111,8 +112,8 @@ def train(images, labels, epochs=18, batch=500, rate=0.5):
     return sums[0] / late, sums[1] / late
 
 
-def answers(weights, images):
-    """What softmax regression reads: int [n]."""
+def predictions(weights, images):
+    """The digits that softmax regression predicts: int [n]."""
     W, b = weights
     return (images.reshape(len(images), 784).astype(np.float32) / 255 @ W + b).argmax(axis=1)
 
@@ -159,11 +160,11 @@ def main(argv=None):
     parser.add_argument('--data-dir', type=Path,
                         default=os.environ.get('MNIST_DATA_DIR') or HERE.parent / 'data',
                         help='with the files of MNIST')
-    parser.add_argument('--run-dir', type=Path, metavar='RUN', help='a lesson, learnt on strokes')
-    parser.add_argument('--count', type=int, default=30000, help='of strokes to learn from')
-    parser.add_argument('--seeds', type=int, default=2, help='data sets of a row')
+    parser.add_argument('--run-dir', type=Path, metavar='RUN', help='a run trained on strokes')
+    parser.add_argument('--count', type=int, default=30000, help='how many strokes to train on')
+    parser.add_argument('--seeds', type=int, default=2, help='data sets per row')
     parser.add_argument('--mnist-sheet', type=Path, metavar='FILE',
-                        help="draw 200 of MNIST's digits, not to be handed on")
+                        help="draw 200 of MNIST's digits, not for redistribution")
     parser.add_argument('--sheets-only', action='store_true', help='measure nothing')
     args = parser.parse_args(argv)
 
@@ -178,7 +179,7 @@ def main(argv=None):
     images, labels = mnist
     rows, counts, whole = [], None, None
     for name, constants in levers().items():
-        read = [answers(train(*make(args.count, seed, constants)), images)
+        read = [predictions(train(*make(args.count, seed, constants)), images)
                 for seed in range(args.seeds)]
         accuracy = np.mean([np.mean(r == labels) for r in read])
         if counts is None:

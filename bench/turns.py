@@ -1,4 +1,4 @@
-"""Ours against others, in turns on this machine: how many times as fast, into RESULTS.md.
+"""Compare the speed of our scripts with others, in alternating runs, and write RESULTS.md.
 
 $ python bench/turns.py throughput-50 --python15 ~/old/bin/python
 """
@@ -53,7 +53,7 @@ def comparisons(args):
         torch, keras = peer('torch_cnn.py', *length), peer('keras_cnn.py', *length)
         return (
             f'Training the CNN of mnist_cnn.py (32 and 64 5x5 filters, 1,024 units, dropout 0.5) '
-            f'with batches of {size}: images a second, warm-up and looks left out.',
+            f'with batches of {size}: images a second, without warm-up and evaluations.',
             'images_per_second', [
                 Contestant('mnist_cnn.py', args.python, 'tensorflow', [*cnn, 'auto']),
                 Contestant('mnist_cnn.py --precision float32', args.python, 'tensorflow',
@@ -74,7 +74,7 @@ def comparisons(args):
         'throughput-128': throughput(128, 300),
         'time-to-accuracy': (
             'The whole process of mnist_cnn.py --epochs 1 against the time in which article E1 '
-            'first sees 0.9900 on the test set (it looks every 500 steps, 10,000 at most).',
+            'first sees 0.9900 on the test set (evaluated every 500 steps, 10,000 at most).',
             'process', [
                 Contestant('mnist_cnn.py --epochs 1', args.python, 'tensorflow',
                            script('mnist_cnn.py', *(['--steps', '20'] if args.quick

@@ -1,4 +1,4 @@
-"""Everything that is not the lesson: data, runs, pictures. The lessons are the scripts above."""
+"""Everything but the lessons: data, runs, pictures. The lessons are in the parent folder."""
 import time
 
-STARTED = time.perf_counter()  # the first that a script does: nearly the process's own start
+STARTED = time.perf_counter()  # imported first, so nearly the start of the process

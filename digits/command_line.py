@@ -18,7 +18,7 @@ def positive_int(text: str) -> int:
 
 
 def non_negative_int(text: str) -> int:
-    """argparse type: an integer from 0 to a million, of images: they are held in memory."""
+    """argparse type: an integer from 0 to a million, a number of images in memory."""
     return _int_within(text, 0, 10 ** 6)
 
 
@@ -40,7 +40,7 @@ def _int_within(text, minimum, maximum):
 
 
 def positive_float(text: str) -> float:
-    """argparse type: a number above 0, up to 1e38: near the end of float32."""
+    """argparse type: a number above 0, up to 1e38, nearly the largest float32."""
     try:
         value = float(text)
     except ValueError:
@@ -64,19 +64,19 @@ def data_flags(parser: argparse.ArgumentParser) -> None:
                         or str(paths.PROJECT_ROOT / 'data'),
                         help='folder of the MNIST files (default: $MNIST_DATA_DIR, or data/)')
     parser.add_argument('--dataset', choices=['auto', 'mnist', 'strokes'], default='auto',
-                        help='mnist; strokes (drawn by a program, no download); auto: MNIST if it '
-                        'can be had, else strokes (default)')
+                        help='mnist; strokes (drawn by a program, no download); auto: MNIST if '
+                        'present or downloadable, else strokes (default)')
 
 
 def columns(text: str) -> int:
-    """The columns that `text` takes on a terminal: two for each Korean letter."""
+    """The width of `text` on a terminal, in columns: two for each Korean letter."""
     return sum(0 if unicodedata.combining(letter) else
                2 if unicodedata.east_asian_width(letter) in 'WF' else 1 for letter in text)
 
 
 @contextlib.contextmanager
 def waiting(text: str, quiet: bool = False) -> Iterator[None]:
-    """Show a text on a terminal for as long as what is in the block takes."""
+    """Show a text on the terminal while the block runs."""
     shown = sys.stderr.isatty() and not quiet
     if shown:
         print(f'{text} ...', end='', file=sys.stderr, flush=True)
@@ -88,8 +88,8 @@ def waiting(text: str, quiet: bool = False) -> Iterator[None]:
 
 
 def run(main: Callable[[], Any]) -> None:
-    """Call a script's main() and leave with its exit status: mistakes end in a sentence."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # as stderr: any file's name can be shown
+    """Call a script's main(); exit with a message and a status if it raises a UserError."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # like stderr, for any file name
         sys.stdout.reconfigure(errors='backslashreplace')
     try:
         main()
@@ -97,7 +97,7 @@ def run(main: Callable[[], Any]) -> None:
         _leave(error, error.exit_status)
     except KeyboardInterrupt:
         _leave('interrupted', 130)
-    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
     except OSError as error:  # a full disk, a folder without permission

@@ -1,4 +1,4 @@
-"""tf.contrib on TensorFlow 2: the few of its functions that have an exact successor.
+"""tf.contrib on TensorFlow 2: those of its functions that have an exact successor.
 
 The initializers give the numbers that they gave in TensorFlow 1.15, for the same seeds, and the
 cells of tf.contrib.rnn are those of tf.nn.rnn_cell, as they were there.
@@ -14,8 +14,8 @@ from digits.tensorflow_v1 import tf
 
 
 def _missing(name):
-    return AttributeError(f'{name} has not come back with TensorFlow 2: '
-                          'docs/classic-scripts.md says what to write in its place')
+    return AttributeError(f'{name} does not exist in TensorFlow 2: '
+                          'docs/classic-scripts.md says what to use instead')
 
 
 def __getattr__(name):
@@ -23,7 +23,7 @@ def __getattr__(name):
 
 
 class _Namespace(types.ModuleType):
-    """A module of functions, and of names that stand for others in `tf`: {name: 'nn.name'}."""
+    """A module of functions and of aliases for names in `tf`: {name: 'nn.name'}."""
 
     def __init__(self, name, functions, names=None):
         super().__init__(name)
@@ -52,7 +52,7 @@ def variance_scaling_initializer(factor: float = 2.0, mode: str = 'FAN_IN', unif
     if not tf.as_dtype(dtype).is_floating:
         raise TypeError(f'{dtype!r} is not a floating point type')
 
-    def initializer(shape, dtype=dtype, partition_info=None):  # get_variable looks for these names
+    def initializer(shape, dtype=dtype, partition_info=None):  # get_variable checks these names
         shape = tf.TensorShape(shape).as_list()
         fan_in, fan_out = (shape * 2 or [1, 1])[-2:]
         field = np.prod(shape[:-2])  # of a convolution; 1 otherwise
@@ -60,7 +60,7 @@ def variance_scaling_initializer(factor: float = 2.0, mode: str = 'FAN_IN', unif
         if uniform:
             limit = math.sqrt(3 * factor / n)
             return tf.random_uniform(shape, -limit, limit, dtype, seed=seed)
-        # Cut at two standard deviations, a normal distribution loses a quarter of its variance.
+        # Truncation at two standard deviations reduces the variance by a quarter.
         return tf.truncated_normal(shape, 0.0, math.sqrt(1.3 * factor / n), dtype, seed=seed)
     return initializer
 

@@ -1,11 +1,11 @@
-"""The one exception that stands for a person's mistake."""
+"""The exception for a user's mistake."""
 
 
 class UserError(ValueError):
-    """A mistake that one sentence explains: what is wrong, where, and what to do.
+    """A user's mistake. One sentence says what is wrong, where, and what to do.
 
-    Scripts print the sentence on stderr and leave with `exit_status` (2: nothing was done;
-    1: something failed on the way) in place of a traceback.
+    Scripts print the sentence on stderr, without a traceback, and exit with `exit_status` (2:
+    nothing was done; 1: something failed later).
     """
 
     def __init__(self, sentence: str, exit_status: int = 2):

@@ -1,5 +1,4 @@
-"""Figures drawn with matplotlib, arrays into files: no display is needed."""
-import contextlib
+"""Figures drawn with matplotlib, from arrays into files, without a display."""
 import os
 import warnings
 from pathlib import Path
@@ -8,21 +7,21 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 import numpy as np
 from PIL import Image
 
-from digits import command_line
+from digits import command_line, files
 from digits.errors import UserError
 
 ENDINGS = ('.png', '.jpg', '.jpeg', '.svg', '.pdf')
 MAX_MISSED = 40  # missed images in one figure
 # Fonts with Korean letters on Windows, macOS and Linux; matplotlib's own font has none.
 KOREAN = ('Malgun Gothic', 'Apple SD Gothic Neo', 'NanumGothic', 'Noto Sans CJK KR')
-BLUE, ORANGE = '#0072b2', '#e69f00'  # told apart by all eyes: Okabe and Ito, 2008
-# An image that was missed, uint8 [28, 28] or None; two lines of text; its name.
+BLUE, ORANGE = '#0072b2', '#e69f00'  # also for colour-blind readers: Okabe and Ito, 2008
+# A misclassified image, uint8 [28, 28], or None if unreadable; two lines of text; its name.
 Missed = Tuple[Optional[np.ndarray], str, str]
 
 
 def check(path: Union[str, Path], names: Sequence[str] = (),
           max_pictures: Optional[int] = None) -> None:
-    """Raise UserError unless a drawing of the pictures `names` can go into the file `path`."""
+    """Raise UserError unless the pictures `names` can be drawn into the file `path`."""
     folder, name = os.path.split(str(path))
     if not name.lower().endswith(ENDINGS):
         raise UserError(f'{path}: unsupported file type; use one of {" ".join(ENDINGS)}')
@@ -30,14 +29,14 @@ def check(path: Union[str, Path], names: Sequence[str] = (),
         raise UserError(f'{path}: there is no folder {folder}; make it first')
     if max_pictures and len(names) > max_pictures:
         raise UserError(f'{path}: no more than {max_pictures} picture{"s"[:max_pictures > 1]} '
-                        f'can be drawn, and these are {len(names)}; name fewer')
+                        f'can be drawn, but there are {len(names)}; name fewer')
     if os.path.realpath(path) in map(os.path.realpath, names):
         raise UserError(f'{path}: is one of the pictures to read; draw into another file')
 
 
 def new(width: float, height: float, tight_layout: bool = True) -> Any:
-    """A matplotlib Figure of so many inches, with fonts for Korean names where there are any."""
-    from matplotlib import font_manager, rcParams  # half a second only for those who draw
+    """A matplotlib Figure, width and height in inches, with installed Korean fonts."""
+    from matplotlib import font_manager, rcParams  # takes half a second
     from matplotlib.figure import Figure
     installed = {font.name for font in font_manager.fontManager.ttflist}
     rcParams['font.family'] = ['DejaVu Sans', *(name for name in KOREAN if name in installed)]
@@ -45,17 +44,11 @@ def new(width: float, height: float, tight_layout: bool = True) -> Any:
 
 
 def save(figure: Any, path: Union[str, Path]) -> None:
-    """Write the file, whole or not at all."""
+    """Write the file atomically."""
     check(path)
-    unfinished = f'{path}.unfinished'
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # a name in letters that the font does not have
-            figure.savefig(unfinished, format=os.path.splitext(path)[1][1:].lower())
-        os.replace(unfinished, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(unfinished)
+    with files.replacing(Path(path)) as unfinished, warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # a name with letters that no font has
+        figure.savefig(str(unfinished), format=os.path.splitext(path)[1][1:].lower())
 
 
 def show(axes: Any, pixels: np.ndarray, **options: Any) -> None:
@@ -65,7 +58,7 @@ def show(axes: Any, pixels: np.ndarray, **options: Any) -> None:
 
 
 def plain(text: str, max_columns: int) -> str:
-    """The last max_columns columns of a text, escaped: matplotlib would draw $...$ as a formula."""
+    """The last max_columns columns of a text; $ is escaped, or matplotlib would draw a formula."""
     if command_line.columns(text) > max_columns:
         while command_line.columns(text) >= max_columns:
             text = text[1:]
@@ -74,7 +67,7 @@ def plain(text: str, max_columns: int) -> str:
 
 
 def tiles(maps: np.ndarray, across: int = 16) -> np.ndarray:
-    """float [h, w, n] -> one picture of n, `across` a row, with NaN between and around them."""
+    """float [h, w, n] -> n tiles in one picture, `across` per row, with NaN between and around."""
     height, width, count = maps.shape
     gap = max(1, height // 14)
     drawn = np.full([-(-count // across) * (height + gap) + gap, across * (width + gap) + gap],
@@ -87,7 +80,7 @@ def tiles(maps: np.ndarray, across: int = 16) -> np.ndarray:
 
 
 def strongest(values: np.ndarray) -> float:
-    """What stands for full strength: scaled to its one strongest pixel, a layer would be pale."""
+    """The magnitude to draw as white; the maximum itself is often an outlier, for a pale image."""
     return np.quantile(np.abs(values), 0.998) or np.abs(values).max() or 1
 
 
@@ -107,7 +100,7 @@ def ten_digits(images: np.ndarray, labels: np.ndarray, path: Union[str, Path]) -
 
 
 def weights(layer: np.ndarray, path: Union[str, Path]) -> None:
-    """Draw weights float [h, w, n] as n images: ten in a row, or else 16."""
+    """Draw weights float [h, w, n] as n images: 16 per row, or all ten in one row."""
     largest = np.abs(layer).max() or 1.0
     drawn = tiles(layer, 10 if layer.shape[2] == 10 else 16)
     figure = new(9, 0.5 + 8.7 * len(drawn) / drawn.shape[1])
@@ -145,9 +138,9 @@ def feature_maps(maps: Sequence[Tuple[str, np.ndarray]], image: np.ndarray,
 
 
 def feature_maps_image(values: np.ndarray) -> Image.Image:
-    """float [h, w, n] of a convolution -> a PIL image of the n maps, 8 a row, on nothing.
+    """float [h, w, n] of a convolution -> a PIL image of n maps, 8 per row, transparent between.
 
-    White is strong. Black is 0 or, if any is below that, as far below; grey is then 0.
+    White is strong. Black is 0; if there are negative values, grey is 0 and black is negative.
     """
     most = strongest(values)
     least = -most if values.min() < 0 else 0
@@ -158,14 +151,14 @@ def feature_maps_image(values: np.ndarray) -> Image.Image:
 
 def confusion_matrix(confusion: np.ndarray, unreadable: np.ndarray, missed: Sequence[Missed],
                      path: Union[str, Path]) -> None:
-    """Draw a confusion matrix and, below, what was missed, the first MAX_MISSED.
+    """Draw a confusion matrix and, below it, the first MAX_MISSED misclassified images.
 
     confusion: int [10, 10], rows are labels; unreadable: int [10], by label.
     """
     shown = missed[:MAX_MISSED]
     height = 5.65 + 1.6 * -(-len(shown) // 8)
     figure = new(9, height, tight_layout=False)
-    # Where the axes are, in inches from the left and from the top: matplotlib knows only shares.
+    # Positions are in inches from the left and the top; matplotlib takes fractions from the bottom.
     _matrix(figure.add_axes([0.5 / 9, 1 - 4.9 / height, 8 / 9, 4.5 / height]), confusion,
             unreadable)
     for number, (image, text, name) in enumerate(shown):
@@ -178,7 +171,7 @@ def confusion_matrix(confusion: np.ndarray, unreadable: np.ndarray, missed: Sequ
 
 
 def _matrix(axes, confusion, unreadable):
-    """Counts as text on cells: what is right in blue, what is not in orange, by share of row."""
+    """Draw counts on cells: blue if right, orange if wrong, darker for a larger part of the row."""
     from matplotlib import colors
     counts, heads = confusion, list(range(10))
     if unreadable.any():

@@ -1,27 +1,32 @@
-"""Files that appear whole or not at all."""
+"""Atomic writing of files."""
 import contextlib
 import os
 from pathlib import Path
+from typing import Iterator
 
-UNFINISHED = '.unfinished'  # behind the name of a file that is being written
+UNFINISHED = '.unfinished'  # suffix of a file that is being written
 
 
 def fsync(path: Path) -> None:
-    """Return when the file is on the disk, not in a buffer: a power cut must not take it."""
+    """Flush the file to the disk, so that it survives a power cut."""
     with open(str(path), 'rb+') as file:
         os.fsync(file.fileno())
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, whole or not at all; OSError if the disk refuses."""
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path to write to, which replaces `path` at the end of the block."""
     unfinished = path.with_name(path.name + UNFINISHED)
     try:
-        with open(str(unfinished), 'wb') as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield unfinished
+        fsync(unfinished)
         os.replace(str(unfinished), str(path))
-    except OSError:
-        with contextlib.suppress(OSError):
+    finally:
+        with contextlib.suppress(OSError):  # it is gone if all went well
             unfinished.unlink()
-        raise
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file atomically; raise OSError if that fails."""
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(data)

@@ -1,4 +1,4 @@
-"""The classic module's name, for scripts of old; what it has is in digits/datasets/.
+"""The classic module's name, for old scripts; the code is in digits/datasets/.
 
     from digits import input_data
     mnist = input_data.read_data_sets('data', one_hot=True, seed=1)

@@ -1,15 +1,15 @@
-"""Layers that a resumed run computes as if it had never stopped."""
+"""Layers whose random numbers are the same in a resumed run."""
 from typing import Union
 
 from digits.tensorflow_v1 import tf
 
 
 def dropout(h: tf.Tensor, rate: Union[float, tf.Tensor]) -> tf.Tensor:
-    """h [batch, ...] without a random share `rate` of its units, in [0, 1), the others scaled up.
+    """Set a random fraction `rate`, in [0, 1), of h [batch, ...] to zero, and scale up the rest.
 
-    Which units is a function of the graph's seed, of the global step and of how many dropouts the
-    graph has before this one. TensorFlow's own dropout draws from a hidden state, which is in no
-    checkpoint. Srivastava et al., "Dropout: a simple way to prevent neural networks from
+    The choice is a function of the graph's seed, the global step and the number of dropouts that
+    the graph has before this one. TensorFlow's own dropout draws from a hidden state, which no
+    checkpoint has. Srivastava et al., "Dropout: a simple way to prevent neural networks from
     overfitting", 2014.
     """
     if isinstance(rate, (int, float)) and rate == 0:  # outside training

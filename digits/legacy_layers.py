@@ -1,7 +1,7 @@
-"""What old scripts find in `tf`: tf.layers, tf.keras, tf.nn.rnn_cell and tf.contrib.
+"""tf.layers, tf.keras, tf.nn.rnn_cell and tf.contrib for old scripts.
 
 TensorFlow 2.16 and later have the first three only with the package tf-keras, which is optional
-here, and the fourth not at all. Nothing is imported before a script uses one of them.
+here, and do not have the fourth. Nothing is imported before a script uses one of them.
 """
 import contextlib
 import importlib.util
@@ -18,8 +18,8 @@ PACKAGE = 'tf_keras'
 def keras_deferred() -> Iterator[None]:
     """Keep `import tensorflow` in this context from importing tf_keras, where that is installed.
 
-    An empty module takes its place meanwhile. It has tf_keras's spec, by which TensorFlow finds
-    the folders that make `from tensorflow.keras import layers` work, and no submodules to import.
+    An empty module takes its place meanwhile. It has tf_keras's spec, in which TensorFlow finds
+    the folders that make `from tensorflow.keras import layers` work, but no submodules.
     """
     spec = None if PACKAGE in sys.modules else importlib.util.find_spec(PACKAGE)
     if spec is None:
@@ -35,10 +35,10 @@ def keras_deferred() -> Iterator[None]:
 
 
 def complete(tf: Any) -> None:
-    """Add tf.contrib, and a message that says what to install to tf.layers and the like.
+    """Add tf.contrib to `tf`, and to tf.layers and the like an error that says what to install.
 
-    Sets attributes of the module `tf`, tensorflow.compat.v1, which stays the one that other code
-    imports and patches. Warnings that tf.layers is deprecated are silenced, as 1.15's are.
+    Sets attributes of the module `tf` itself, tensorflow.compat.v1, which other code also imports.
+    Warnings that tf.layers is deprecated are silenced, as on 1.15.
     """
     if tf.__version__.startswith('1.'):
         import tensorflow
@@ -47,7 +47,7 @@ def complete(tf: Any) -> None:
         return
     tf.contrib = _Contrib('tf.contrib')
     if os.environ.get('TF_USE_LEGACY_KERAS') not in ('1', 'true', 'True'):
-        return  # somebody wants Keras 3
+        return  # the user wants Keras 3
     warnings.filterwarnings('ignore', r'`tf\.(layers|nn\.rnn_cell)\.\w+` is deprecated')
     if importlib.util.find_spec(PACKAGE) is None:
         tf.layers = _Absent('tf.layers', tf.layers, tf.__version__)
@@ -56,7 +56,7 @@ def complete(tf: Any) -> None:
 
 
 class _Absent(types.ModuleType):
-    """A module of tf_keras while that is not installed: using it raises ModuleNotFoundError."""
+    """A module of tf_keras, which is not installed: using it raises ModuleNotFoundError."""
 
     def __init__(self, name, loader, version):
         super().__init__(name)
@@ -76,7 +76,7 @@ class _Absent(types.ModuleType):
 
 
 class _Contrib(types.ModuleType):
-    """tf.contrib where TensorFlow has none: digits.contrib, imported when it is first used."""
+    """tf.contrib on TensorFlow 2: imports digits.contrib when it is first used."""
 
     def __getattr__(self, name):
         from digits import contrib

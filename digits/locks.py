@@ -1,7 +1,7 @@
-"""The lock of a run's folder: the operating system drops it when its process dies, however it dies.
+"""The lock of a run's folder. The operating system releases it when the process ends or is killed.
 
 filelock was tried: 3.12, the last for Python 3.7, empties the file before it asks for the lock, so
-nobody could say which process has it, and the file could not be removed without a race.
+an error message could not name the process, and the file could not be removed without a race.
 """
 import contextlib
 import datetime
@@ -19,21 +19,21 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 NAME = 'run.lock'
-LOCKED_BYTE = 2 ** 30  # far behind the text: Windows lets nobody else read a locked byte
+LOCKED_BYTE = 2 ** 30  # far behind the text: on Windows no other process can read a locked byte
 
 
 def unkept(folder: Path, error: OSError) -> UserError:
-    """Return what to raise where nothing can be written into a run's folder."""
-    return UserError(f'{folder}: no run can be kept there ({error.strerror}); name another folder '
+    """Return the exception for a run's folder that cannot be written to."""
+    return UserError(f'{folder}: cannot write a run there ({error.strerror}); name another folder '
                      'with --run-dir')
 
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Hold a run's folder for this process; the lock file says which it is, and is removed after.
+    """Lock a run's folder. The lock file names this process, and is removed afterwards.
 
-    Raises UserError if another process holds it, or if nothing can be written there. A stale lock
-    file, of a process that was killed, is ignored. Where the disk has no locks, nobody gets one.
+    Raises UserError if another process has the lock, if the folder cannot be written to, or if the
+    file system has no locks. A stale lock file, of a process that was killed, is ignored.
     """
     path = folder / NAME
     with contextlib.ExitStack() as stack:
@@ -53,14 +53,14 @@ def held(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            if not fcntl:  # Windows removes closed files only
+            if not fcntl:  # Windows cannot remove an open file
                 file.close()
-            with contextlib.suppress(OSError):  # the folder is gone, or another process was quicker
+            with contextlib.suppress(OSError):  # the folder is gone, or the file
                 path.unlink()
 
 
 def _lock(file: IO) -> bool:
-    """Lock a file until it is closed; return whether it is locked and still has its name."""
+    """Lock a file until it is closed; return whether that succeeded and the file still exists."""
     try:
         if fcntl:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,20 +1,17 @@
-"""What the processor is and what it can do. Linux tells both in /proc/cpuinfo.
+"""Name and bfloat16 instructions of the processor, from /proc/cpuinfo on Linux.
 
-Only Python's own modules here: the benchmarks use it under Pythons that may have no others.
+Imports the standard library only: benchmarks use it in environments without other packages.
 """
 import platform
 
 
 def name() -> str:
-    """The processor's name; elsewhere than on Linux Python's word for it, which may be ''."""
+    """The processor's name; on other systems than Linux platform.processor(), which may be ''."""
     return _cpuinfo('model name') or platform.processor()
 
 
 def bfloat16_feature() -> str:
-    """The processor's instructions for bfloat16 ('amx_bf16', 'avx512_bf16'), or ''.
-
-    Of other systems than Linux nothing is assumed.
-    """
+    """The processor's instructions for bfloat16 ('amx_bf16', 'avx512_bf16'), or ''."""
     flags = _cpuinfo('flags').split()
     return next((feature for feature in ('amx_bf16', 'avx512_bf16') if feature in flags), '')
 

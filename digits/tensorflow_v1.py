@@ -1,8 +1,8 @@
-"""The one place that imports TensorFlow: quiet, without Keras, in graph mode, 1.15 to 2.21.
+"""The import of TensorFlow for all scripts: quiet, without Keras, in graph mode, 1.15 to 2.21.
 
     from digits.tensorflow_v1 import tf
 
-Set TF_CPP_MIN_LOG_LEVEL=0 to see everything that TensorFlow says while it starts.
+Set TF_CPP_MIN_LOG_LEVEL=0 to see all of TensorFlow's messages.
 """
 import argparse
 import contextlib
@@ -27,10 +27,10 @@ _started = time.perf_counter()
 
 @contextlib.contextmanager
 def _hush():
-    """Take away what the process writes to file descriptor 2.
+    """Discard what the process writes to file descriptor 2.
 
     TensorFlow's C++ runtime does not write through sys.stderr, and its first messages come before
-    TF_CPP_MIN_LOG_LEVEL is obeyed (github.com/tensorflow/tensorflow/issues/100442).
+    it reads TF_CPP_MIN_LOG_LEVEL (github.com/tensorflow/tensorflow/issues/100442).
     """
     sys.stderr.flush()
     kept = os.dup(2)
@@ -44,21 +44,21 @@ def _hush():
 
 
 def _import_quietly():
-    """TensorFlow's v1 interface; SystemExit(2) after one sentence where there is none."""
+    """Return TensorFlow's v1 interface; SystemExit(2) after a message if it cannot be imported."""
     talkative = os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3') < '3'
-    # Keras 3 is half of the import time, and nothing here uses it: asked for the Keras before it,
-    # TensorFlow looks for that one only when somebody touches tf.keras.
+    # Keras 3 takes half of the import time, and nothing here uses it. This selects Keras 2, which
+    # is only imported when tf.keras is first used.
     os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
     try:
         with command_line.waiting('starting TensorFlow', '--quiet' in sys.argv), \
                 contextlib.nullcontext() if talkative else _hush(), warnings.catch_warnings(), \
                 legacy_layers.keras_deferred():
-            warnings.simplefilter('ignore')  # 1.15 meets a NumPy newer than itself
+            warnings.simplefilter('ignore')  # 1.15 with a newer NumPy
             import tensorflow.compat.v1 as tf
     except ModuleNotFoundError as error:
         if (error.name or '').split('.')[0] == 'tensorflow':
             _leave(f'TensorFlow is not installed for {sys.executable}')
-        _leave(f'TensorFlow lacks a package that it needs ({error})')
+        _leave(f'a package that TensorFlow needs is missing ({error})')
     except Exception as error:  # a broken installation fails in many ways: ImportError, TypeError
         reason = ' '.join(str(error).split())[:200]
         _leave(f'TensorFlow is installed but broken ({reason})')
@@ -85,28 +85,28 @@ IMPORT_SECONDS = time.perf_counter() - _started
 
 @contextlib.contextmanager
 def _signals_held():
-    """Let Ctrl-C and SIGTERM wait until TensorFlow's C++ has returned.
+    """Block SIGINT and SIGTERM until TensorFlow's C++ code has returned.
 
-    A signal that meets oneDNN's float32 matrix product for AVX-512 (TensorFlow 2.21) leaves the
-    heap corrupt: its generated code, it seems, keeps data where a handler's frame is put.
-    Threads that start in here never take these signals.
+    A signal during oneDNN's float32 matrix product for AVX-512 (TensorFlow 2.21) corrupts the heap,
+    probably since the generated code keeps data where the kernel puts the handler's stack frame.
+    Threads that start in this context never receive these signals.
     """
     held = {signal.SIGINT, signal.SIGTERM} if hasattr(signal, 'pthread_sigmask') else None
     before = held and signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:
         yield
     finally:
-        if held:  # what came meanwhile is handled here
+        if held:  # pending signals are handled here
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Session(tf.Session):
-    """A session that looks up only once what it is asked to run again and again.
+    """A session that caches a prepared callable for each set of fetches and feeds.
 
-    Session.run finds its fetches and feeds anew each time, which takes longer than the arithmetic
-    of a small graph. TensorFlow's callables do not, but only without feeds has it a public way to
-    make one. What is fed is not compared with the shape of its placeholder.
-    Signals wait until a run is over. `precision` is what it computes in.
+    Session.run looks up its fetches and feeds in every call, which takes longer than the arithmetic
+    of a small graph. TensorFlow's callables do not, but its public make_callable is only faster
+    without feeds. Shapes of fed values are not checked against their placeholders.
+    Signals are blocked during a run. `precision`: 'float32' or 'bfloat16'.
     """
 
     def __init__(self, config: Any, precision: str):
@@ -117,12 +117,12 @@ class _Session(tf.Session):
 
     def run(self, fetches: Any, feed_dict: Optional[dict] = None, options: Any = None,
             run_metadata: Any = None) -> Any:
-        """As Session.run; tensors and operations in a list, fed to tensors, are prepared once."""
+        """As Session.run; with a list of tensors and operations, through a cached callable."""
         with _signals_held():
             return self._run_prepared(fetches, feed_dict, options, run_metadata)
 
     def _run_prepared(self, fetches, feed_dict, options, run_metadata):
-        # The one private name of another project in here: where it is missing, Session.run is used.
+        # The only private name of a library used in this project; without it, Session.run is used.
         make_callable = getattr(self, '_make_callable_from_options', None)
         feeds = list(feed_dict or ())
         if (not make_callable or options or run_metadata or not isinstance(fetches, list)
@@ -130,7 +130,7 @@ class _Session(tf.Session):
                 or not all(isinstance(feed, tf.Tensor) for feed in feeds)):
             return super().run(fetches, feed_dict, options, run_metadata)
         key = tuple(node.name for node in fetches), tuple(node.name for node in feeds)
-        if not set(key[0]).isdisjoint(key[1]):  # no callable gives back what it is fed
+        if not set(key[0]).isdisjoint(key[1]):  # a callable cannot fetch what it is fed
             return super().run(fetches, feed_dict)
         if key not in self._callables:
             operations = [node.name for node in fetches if isinstance(node, tf.Operation)]
@@ -142,25 +142,23 @@ class _Session(tf.Session):
         return [None if isinstance(node, tf.Operation) else next(values) for node in fetches]
 
 
-def open_session(device: str = 'auto', precision: str = 'auto') -> Tuple[tf.Session, str]:
-    """A session on the default graph, and the precision it computes in, as `configure` has them.
-    """
-    config, precision = configure(device, precision)
-    return _Session(config, precision), precision
+def open_session(device: str = 'auto', precision: str = 'auto') -> tf.Session:
+    """A session on the default graph; arguments and errors as in `configure`."""
+    return _Session(*configure(device, precision))
 
 
 def session(args: argparse.Namespace) -> tf.Session:
-    """The session of a training script: on args.device, in args.precision."""
-    return open_session(args.device, args.precision)[0]
+    """The session of a training script, for args.device and args.precision."""
+    return open_session(args.device, args.precision)
 
 
 def configure(device: str, precision: str) -> Tuple[Any, str]:
-    """A session's configuration, and the precision it computes in.
+    """A session's configuration and precision.
 
     device: 'auto', 'cpu', or 'gpu' ('gpu:1' for the second).
-    precision: 'float32', 'bfloat16', or 'auto': bfloat16 where the processor has instructions
-    for it and computes alone. In bfloat16, matrix products and convolutions read 8-bit
-    mantissas and add up in float32; variables stay float32, and so do checkpoints.
+    precision: 'float32', 'bfloat16', or 'auto': bfloat16 if the processor has instructions for
+    it and there is no GPU. In bfloat16, matrix products and convolutions round their inputs and
+    add up in float32; variables and checkpoints stay float32.
     Returns (tf.ConfigProto, 'float32' or 'bfloat16'). Raises UserError if there is no such GPU.
     """
     config = tf.ConfigProto(allow_soft_placement=True)
@@ -171,7 +169,7 @@ def configure(device: str, precision: str) -> Tuple[Any, str]:
         config.gpu_options.visible_device_list = device[len('gpu:'):]
     on_gpu = device != 'cpu' and bool(tf.config.experimental.list_physical_devices('GPU'))
     if device.startswith('gpu') and not on_gpu:
-        raise UserError('--device gpu: TensorFlow sees no GPU here; '
+        raise UserError('--device gpu: TensorFlow finds no GPU; '
                         "pip install 'tensorflow[and-cuda]' on Linux, or leave --device out")
     rewrites = config.graph_options.rewrite_options
     can = hasattr(rewrites, 'auto_mixed_precision_onednn_bfloat16')  # not in 1.15
@@ -179,9 +177,9 @@ def configure(device: str, precision: str) -> Tuple[Any, str]:
         precision = 'bfloat16' if can and not on_gpu and bfloat16_feature() else 'float32'
     if precision == 'bfloat16':
         if not can:
-            raise UserError(f'--precision bfloat16: TensorFlow {tf.__version__} cannot; '
-                            'use --precision float32')
+            raise UserError(f'--precision bfloat16: TensorFlow {tf.__version__} does not '
+                            'support it; use --precision float32')
         rewrites.auto_mixed_precision_onednn_bfloat16 = 1  # RewriterConfig.ON
-    if not on_gpu:  # one operation after the other, each on all cores
+    if not on_gpu:  # one operation at a time, each on all cores
         config.experimental.executor_type = 'SINGLE_THREADED_EXECUTOR'
     return config, precision

@@ -2,7 +2,7 @@
 
 $ python bench/peers/article_b.py
 
-It starts from the weights of mnist_numpy_sigmoid.py with the same --seed.
+It starts from the same weights as mnist_numpy_sigmoid.py with the same --seed.
 """
 import argparse
 import json

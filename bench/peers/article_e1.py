@@ -3,8 +3,8 @@
 $ python3.7 bench/peers/article_e1.py
 Step: 500, Loss: ..., Accuracy: ...
 
-The flags are the benchmark's: --until 0.99 stops at the first look that sees this accuracy,
---measure times the steps alone, without looks and without the first 20 steps.
+The flags are the benchmark's: --until 0.99 stops at the first evaluation with this accuracy,
+--measure times the steps alone, without evaluations and without the first 20 steps.
 """
 import argparse
 import json
@@ -59,7 +59,7 @@ correct = tf.equal(tf.argmax(logits, 1), tf.argmax(Y, 1))
 accuracy = tf.reduce_mean(tf.cast(correct, tf.float32))
 
 
-def look(sess):
+def evaluate(sess):
     """Loss and accuracy on the test set, in four chunks so that memory suffices."""
     losses, accuracies = 0.0, 0.0
     for i in range(4):
@@ -92,7 +92,7 @@ with tf.Session() as sess:
         for step in range(1, args.steps + 1):
             train(sess)
             if step % 500 == 0 or step == args.steps:
-                test_loss, test_accuracy = look(sess)
+                test_loss, test_accuracy = evaluate(sess)
                 print('Step: %d, Loss: %f, Accuracy: %f' % (  # noqa: UP031
                     step, test_loss, test_accuracy))
                 result['test_accuracy'] = round(test_accuracy, 4)

@@ -16,7 +16,7 @@ import mnist  # noqa: E402
 from keras import layers  # noqa: E402
 
 
-class Watch(keras.callbacks.Callback):
+class EpochTimer(keras.callbacks.Callback):
     """Times each epoch."""
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -53,7 +53,7 @@ def main():
     model.compile(keras.optimizers.Adam(1e-3),
                   keras.losses.SparseCategoricalCrossentropy(from_logits=True),
                   metrics=['accuracy'], jit_compile=args.xla or 'auto')
-    watch = Watch()
+    watch = EpochTimer()
     model.fit(images, labels, args.batch_size, epochs=2, verbose=0, callbacks=[watch])
     _, accuracy = model.evaluate(test_images, test_labels, 1000, verbose=0)
     print(json.dumps({'images_per_second': len(images) / watch.seconds, 'xla': model.jit_compile,

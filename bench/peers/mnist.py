@@ -1,4 +1,4 @@
-"""MNIST for the peers, with nothing of this project in it.
+"""MNIST for the other frameworks, independent of this project.
 
     (images, labels), (test_images, test_labels) = mnist.load()
 """

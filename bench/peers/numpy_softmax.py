@@ -1,4 +1,4 @@
-"""Softmax regression in plain NumPy: seconds a step of 100 images, the gathering included.
+"""Softmax regression in plain NumPy: seconds per step of 100 images, including indexing the batch.
 
 $ python bench/peers/numpy_softmax.py
 """

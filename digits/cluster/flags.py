@@ -1,4 +1,4 @@
-"""Which process of which cluster this is: flags, TF_CONFIG, and what contradicts itself."""
+"""The flags of a cluster, also from TF_CONFIG, and their validation."""
 import argparse
 import json
 import os
@@ -12,29 +12,29 @@ from digits.errors import UserError
 from digits.training import flags as training_flags
 from digits.training.record import Record
 
-CHILD = 'MNIST_CLUSTER_CHILD'  # set by local.py: report on stdout, end with the parent
-MARK = '\x1e'  # begins a line on stdout that is meant for local.py
+CHILD = 'MNIST_CLUSTER_CHILD'  # set by local.py: report progress on stdout, end with the parent
+MARK = '\x1e'  # first character of a progress line for local.py
 SAYS_WHERE = ('name this process: --local N, or --job-name, --task-index, --ps-hosts and '
               '--worker-hosts, or the environment variable TF_CONFIG')
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say which process of which cluster this is."""
+    """Add the flags for the cluster and for the role of this process in it."""
     parser.add_argument('--local', type=command_line.positive_int, metavar='N',
                         help='start a parameter server and N workers on this machine')
     parser.add_argument('--job-name', choices=['ps', 'worker'],
-                        help='what this process is: keeps variables, or computes')
+                        help='role of this process: parameter server or worker')
     parser.add_argument('--task-index', type=command_line.non_negative_int, metavar='N',
-                        help='which of them, from 0; worker 0 is the chief, with the run folder')
+                        help='its index, from 0; worker 0 is the chief, with the run folder')
     for job in ('ps', 'worker'):
         parser.add_argument(f'--{job}-hosts', type=hosts, metavar='HOST:PORT,...',
-                            help=f'where all of job {job} listen, the same list everywhere')
+                            help=f'addresses of all processes of job {job}, the same everywhere')
     parser.add_argument('--asynchronous', action='store_true',
-                        help='apply every gradient when it comes, instead of the mean of all')
+                        help='apply each gradient when it arrives, not the mean of all')
     parser.add_argument('--wait', type=command_line.positive_int, default=60, metavar='SECONDS',
-                        help='for processes that do not answer (default %(default)s)')
+                        help='how long to wait for a process (default %(default)s)')
     parser.add_argument('--checkpoint-every', type=command_line.positive_int, default=30,
-                        metavar='SECONDS', help='what a crash may cost (default %(default)s)')
+                        metavar='SECONDS', help='time between checkpoints (default %(default)s)')
 
 
 def hosts(text: str) -> List[str]:
@@ -51,7 +51,7 @@ def hosts(text: str) -> List[str]:
 
 def parse_args(parser: training_flags.Parser, argv: Optional[Sequence[str]] = None
                ) -> argparse.Namespace:
-    """The flags, with what TF_CONFIG says where they say nothing; args.workers is how many workers.
+    """The flags, completed from TF_CONFIG; args.workers is the number of workers.
 
     A chief whose --run-dir holds an unfinished run resumes it, even without --resume.
     Raises UserError if the flags do not name one process of a cluster.
@@ -72,8 +72,8 @@ def parse_args(parser: training_flags.Parser, argv: Optional[Sequence[str]] = No
     workers = args.local or len(args.worker_hosts)
     args = training.parse_args(parser, argv)
     if args.resume and Record.read(args.run_dir).flags.get('workers') != workers:
-        raise UserError(f'{args.run_dir}: the run to resume has another number of workers than '
-                        f'{workers}')
+        raise UserError(f'{args.run_dir}: the run to resume does not have {workers} '
+                        'workers')
     args.workers = workers
     if not args.resume:
         args.recipe = f'--local {workers} {args.recipe}'.strip()
@@ -81,10 +81,10 @@ def parse_args(parser: training_flags.Parser, argv: Optional[Sequence[str]] = No
 
 
 def end_with_parent() -> None:
-    """In a child: end when the parent has, however it ended.
+    """In a child process: exit when the parent has ended, even by SIGKILL.
 
-    The parent holds the other end of standard input, and never writes: an end of file is the end of
-    the parent, also by SIGKILL, and on every system.
+    The parent has the other end of standard input and never writes: an end of file means that it
+    has ended, on every operating system.
     """
     def wait():
         while os.read(0, 1):
@@ -94,7 +94,7 @@ def end_with_parent() -> None:
 
 
 def _from_environment(args):
-    """TF_CONFIG as flags, without those that are given on the command line."""
+    """TF_CONFIG as flags, without those on the command line."""
     text = os.environ.get('TF_CONFIG')
     if not text:
         return []

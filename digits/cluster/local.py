@@ -1,4 +1,4 @@
-"""A cluster on this machine: started, watched and stopped, nothing of it left behind."""
+"""Start, watch and stop a whole cluster on this machine."""
 import argparse
 import json
 import os
@@ -18,16 +18,16 @@ from digits.errors import UserError
 from digits.training import folders
 from digits.training.record import Record
 
-LINGER_SECONDS = 15  # for a process to end by itself when all is done or stopped
+LINGER_SECONDS = 15  # for a process to exit after training or an interruption
 
 
 def run(args: argparse.Namespace, argv: Optional[Sequence[str]] = None) -> Optional[float]:
     """Start a parameter server and args.local workers; returns the chief's test accuracy.
 
-    Raises UserError (status 1) when one of them fails, SystemExit (128 + the signal's number) after
-    Ctrl-C or SIGTERM, when the chief has saved; in every case all of them have ended.
+    Raises UserError (status 1) if one of them fails, SystemExit (128 + the signal's number) after
+    Ctrl-C or SIGTERM, once the chief has saved. Afterwards, all of them have ended.
     """
-    input_data.load(args)  # once, before all of them download it
+    input_data.load(args)  # download once, not in every process
     if not args.resume:
         args.run_dir = str(folders.new_folder(args))
     process.warn(args)
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, argv: Optional[Sequence[str]] = None) -> Optio
 
 
 def free_ports(count: int) -> List[int]:
-    """`count` different ports on which nobody listens now."""
+    """`count` different ports that are free now."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(('127.0.0.1', 0))
@@ -57,7 +57,7 @@ def free_ports(count: int) -> List[int]:
 
 
 def _without_local(argv):
-    """The flags for the children: without --local and --resume, and --run-dir, which is added."""
+    """The flags for the children: without --local, --resume and --run-dir."""
     kept, words = [], iter(map(str, argv))
     for word in words:
         if word in ('--local', '--run-dir'):
@@ -82,7 +82,7 @@ class ProcessGroup:
         return self
 
     def _on_signal(self, number, frame):
-        if self._signal:  # a second Ctrl-C waits for nobody
+        if self._signal:  # a second Ctrl-C stops them at once
             self._kill()
         self._signal = number
 
@@ -92,7 +92,7 @@ class ProcessGroup:
             [sys.executable, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, encoding='utf-8', errors='replace',
             env={**os.environ, flags.CHILD: '1', 'TF_CONFIG': '', 'PYTHONIOENCODING': 'utf-8'},
-            start_new_session=os.name != 'nt')  # the terminal's Ctrl-C is for the parent alone
+            start_new_session=os.name != 'nt')  # Ctrl-C in the terminal goes to the parent only
         self._children[name] = child
         for stream in (child.stdout, child.stderr):
             threading.Thread(target=self._read, args=(name, stream, stream is child.stdout),
@@ -111,14 +111,14 @@ class ProcessGroup:
                 if child.poll():
                     self._drain()
                     raise UserError(f'{name} has failed with status {child.returncode}: stopped '
-                                    'the others; --resume goes on', 1)
+                                    'the others; --resume continues', 1)
             if self._signal:
                 self._stop_chief()
                 raise SystemExit(128 + self._signal)
         self._drain()
 
     def _stop_chief(self):
-        """Let the chief save: the others stay until it has, since its step needs theirs."""
+        """Let the chief save. The others run until then, since its step needs them."""
         chief = self._children['worker 0']
         chief.terminate()
         deadline = time.monotonic() + LINGER_SECONDS
@@ -128,7 +128,7 @@ class ProcessGroup:
 
     def _drain(self):
         """Show the output that has not yet been shown."""
-        time.sleep(0.2)  # the readers are threads
+        time.sleep(0.2)  # for the reader threads
         while not self._lines.empty():
             self._show(0)
 
@@ -159,7 +159,7 @@ class ProcessGroup:
     def __exit__(self, kind, error, trace):
         self._bar.close()
         try:
-            if kind is None:  # the parameter server ends by itself
+            if kind is None:  # the parameter server exits
                 self._children['ps 0'].wait(LINGER_SECONDS)
         except subprocess.TimeoutExpired:
             pass

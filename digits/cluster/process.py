@@ -1,6 +1,6 @@
-"""One process of a cluster: how it finds the others, and how it ends with them.
+"""One process of a cluster: configuration, waiting for the others, hooks, shutdown.
 
-The cluster itself is TensorFlow's: here is no transport. local.py starts one.
+The communication is TensorFlow's own. local.py starts a whole cluster.
 """
 import argparse
 import math
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 
 def configuration(args: argparse.Namespace) -> Tuple[Any, str]:
-    """(tf.ConfigProto, precision) of this process, which talks to itself and parameter servers.
+    """(tf.ConfigProto, precision) of this process.
 
-    Raises UserError if somebody listens on its port already.
+    Raises UserError if its port is already in use.
     """
     _check_port(getattr(args, f'{args.job_name}_hosts')[args.task_index])
     config, precision = tensorflow_v1.configure(
         'cpu' if args.job_name == 'ps' else args.device, args.precision)
-    # That executor does one operation after the other: one that waits for another process would
-    # keep it from sending what the other waits for.
+    # That executor runs one operation at a time: one that waits for another process could prevent
+    # this process from sending what the other waits for.
     config.experimental.ClearField('executor_type')
     if args.job_name == 'worker':
-        # Without this a session waits for all workers, also for one that has died.
+        # Without this a session waits for all workers, even one that has died.
         config.device_filters.extend(['/job:ps', f'/job:worker/task:{args.task_index}'])
-    # gRPC would ask a proxy, which cannot know these hosts.
+    # gRPC must not use a proxy for these hosts.
     addresses = args.ps_hosts + args.worker_hosts
     os.environ.update(no_grpc_proxy=','.join(host.rpartition(':')[0] for host in addresses))
     return config, precision
@@ -42,7 +42,7 @@ def configuration(args: argparse.Namespace) -> Tuple[Any, str]:
 def _check_port(address):
     port = int(address.rpartition(':')[2])
     with socket.socket() as probe:
-        if os.name != 'nt':  # there it would allow what is taken
+        if os.name != 'nt':  # there it would allow a port in use
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(('', port))
@@ -60,7 +60,7 @@ def names(args: argparse.Namespace) -> Dict[str, str]:
 
 
 def silent(addresses: Dict[str, str], seconds: float = 1.0) -> List[str]:
-    """['worker 1 (HOST:PORT)', ...]: those of {name: address} where nobody listens."""
+    """['worker 1 (HOST:PORT)', ...]: those of {name: address} that do not listen."""
     found = []
     for name, address in addresses.items():
         host, _, port = address.rpartition(':')
@@ -72,19 +72,18 @@ def silent(addresses: Dict[str, str], seconds: float = 1.0) -> List[str]:
 
 
 def warn(args: argparse.Namespace) -> None:
-    """Say on stderr, unless --quiet, that TensorFlow's Server is open to everybody.
+    """Warn on stderr, unless --quiet, that TensorFlow's Server is open to the network.
 
-    It binds 0.0.0.0 whatever host its address has (grpc_server_lib.cc; `ss -ltn` shows it), in 1.15
-    and in 2.21, and has no setting for that.
+    It binds 0.0.0.0 even if its address names a host (grpc_server_lib.cc; `ss -ltn` shows it), in
+    1.15 and 2.21, without a setting for that.
     """
     if not args.quiet:
-        print('no password, and every address of this machine listens: '
-              'use this on a network that only you can reach', file=sys.stderr)
+        print('no password, no encryption, and the port is open on all addresses of this machine: '
+              'use this on a private network only', file=sys.stderr)
 
 
 def wait_for_all(args: argparse.Namespace) -> None:
-    """Return when all processes of the cluster listen; UserError (status 1) after --wait seconds.
-    """
+    """Wait until all processes of the cluster listen; UserError (status 1) after --wait seconds."""
     if CHILD not in os.environ:
         warn(args)
     deadline, missing = time.monotonic() + args.wait, names(args)
@@ -93,29 +92,29 @@ def wait_for_all(args: argparse.Namespace) -> None:
         if not absent:
             return
         if time.monotonic() > deadline:
-            raise UserError(f'{", ".join(absent)} did not appear within {args.wait} s: start '
-                            'what is missing, or give more time with --wait', 1)
+            raise UserError(f'{", ".join(absent)} did not start within {args.wait} s: start '
+                            'what is missing, or wait longer with --wait', 1)
         missing = {name: missing[name] for name in missing
                    if f'{name} ({missing[name]})' in absent}
         time.sleep(0.2)
 
 
 def serve(args: argparse.Namespace, server: Any) -> None:
-    """Be a parameter server until all workers have said goodbye and their processes have ended.
+    """Run a parameter server until all workers have finished and their processes have ended.
 
-    At the latest until --wait seconds after the chief's goodbye: a worker that died late may never
-    be started again. Ctrl-C ends it at once; steps since the last checkpoint are then lost.
+    It ends at most --wait seconds after the chief has finished, since a worker that died may not be
+    restarted. Ctrl-C ends it at once; steps since the last checkpoint are then lost.
     """
     with tf.Graph().as_default(), tf.device(f'/job:ps/task:{args.task_index}'):
         queue = _goodbyes(args.task_index)
         size, leave = queue.size(), queue.dequeue()
-        # Filtered to this server, the session waits for no other process.
+        # With this filter the session does not wait for other processes.
         config = tf.ConfigProto(device_filters=[f'/job:ps/task:{args.task_index}'])
         with tf.Session(server.target, config=config) as session:
             workers = {name: address for name, address in names(args).items() if 'ps' not in name}
             gone: Set[int] = set()
             deadline = math.inf
-            # A session that is being closed talks to the servers once more.
+            # The processes too: while a worker closes its session, it still needs the servers.
             while time.monotonic() < deadline and (
                     len(gone) < args.workers or len(silent(workers)) < args.workers):
                 time.sleep(0.2)
@@ -131,7 +130,7 @@ def _goodbyes(index):
 
 
 class WorkerDoneHook(tf.train.SessionRunHook):
-    """Tells the parameter servers that this worker is done, if it is when its session ends."""
+    """Tells the parameter servers when this worker has finished training."""
 
     def __init__(self, run: 'WorkerRun'):
         self._run = run
@@ -143,7 +142,7 @@ class WorkerDoneHook(tf.train.SessionRunHook):
                          for index in range(len(args.ps_hosts))]
 
     def end(self, session: Any) -> None:
-        """Tell them, if the last step is done."""
+        """Tell them, if the last step is finished."""
         if self._run.step >= self._run.total_steps:
             session.run(self._enqueue)
 
@@ -151,12 +150,12 @@ class WorkerDoneHook(tf.train.SessionRunHook):
 def hooks(run: 'WorkerRun', server: Any, config: Any, optimizer: Any = None) -> List[Any]:
     """The SessionRunHooks of a worker; optimizer: its SyncReplicasOptimizer, if it has one.
 
-    Returns when the variables have values; on the chief, which initializes them, at once.
+    Waits until the variables have values, except on the chief, which initializes them.
     """
     restarted = initialized(run.args, server, config)
     found = [WorkerDoneHook(run)]
     if optimizer:
-        # When the chief is done, tokens release workers that still wait for the others.
+        # When the chief has finished, tokens release workers that still wait for the others.
         found += [sync_hook(optimizer, run.args, restarted),
                   tf.train.FinalOpsHook(optimizer.get_init_tokens_op(run.args.workers))]
     return found
@@ -165,8 +164,7 @@ def hooks(run: 'WorkerRun', server: Any, config: Any, optimizer: Any = None) -> 
 def initialized(args: argparse.Namespace, server: Any, config: Any) -> bool:
     """Whether the default graph's variables have values: on the chief, whether it was restarted.
 
-    The other workers wait here until they have: their MonitoredTrainingSession would look only
-    every 30 s.
+    The other workers wait here until they have: MonitoredTrainingSession checks only every 30 s.
     """
     missing = tf.report_uninitialized_variables(tf.global_variables())
     with tf.Session(server.target, config=config) as session:
@@ -180,13 +178,13 @@ def initialized(args: argparse.Namespace, server: Any, config: Any) -> bool:
 def sync_hook(optimizer: Any, args: argparse.Namespace, restarted: bool) -> Any:
     """The SessionRunHook that a SyncReplicasOptimizer needs.
 
-    A token permits a worker to start the next step: the chief hands out one a worker when it has
-    applied a step's gradients. The first step needs none. When a chief dies, tokens may be lost and
-    all workers wait: a restarted one hands out new tokens.
+    A token permits a worker to start the next step. The chief gives one to each worker after it has
+    applied a step's gradients; the first step needs none. When a chief dies, tokens may be lost and
+    all workers wait, so a restarted chief gives out new tokens.
     """
     runner = optimizer.get_chief_queue_runner()
-    # When it ends, the optimizer's own thread would close the queue of tokens for good, also for a
-    # restarted chief. And that it waits for gradients when the session is closed is no error.
+    # The optimizer's own queue runner closes the queue of tokens when it ends, also for a restarted
+    # chief, and reports an error if it waits for gradients while the session is closed.
     gentle = tf.train.QueueRunner(
         runner.queue, runner.enqueue_ops, close_op=tf.no_op(), cancel_op=tf.no_op(),
         queue_closed_exception_types=(tf.errors.OutOfRangeError, tf.errors.CancelledError))

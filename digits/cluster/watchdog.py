@@ -1,4 +1,4 @@
-"""A thread that notices signals and stalls while a step waits for another process."""
+"""A thread that detects signals and stalls while a step waits for another process."""
 import argparse
 import math
 import os
@@ -16,11 +16,11 @@ GRACE_SECONDS = 10  # that a step may take to end after Ctrl-C
 
 
 class Watchdog(threading.Thread):
-    """Notices signals and stalls: a step may wait for another process for ever.
+    """Detects signals and stalls, since a step may wait for another process for ever.
 
-    A signal is noted in `signal`, for the step's end; if that does not come within
-    GRACE_SECONDS, the process ends here. After --wait seconds without a step it names on stderr the
-    processes that do not answer.
+    A signal is stored in `signal`, to be handled after the step. If the step does not end within
+    GRACE_SECONDS, the process exits. After --wait seconds without a step, the processes that do not
+    respond are named on stderr.
     """
 
     def __init__(self, args: argparse.Namespace):
@@ -29,22 +29,22 @@ class Watchdog(threading.Thread):
         self._args, self._others = args, names(args)
         self._last = time.monotonic()
         self._told = False
-        # Python runs a signal's handler between two of its own instructions, and there may be none
-        # for a long time; but it writes the signal's number here at once.
+        # A Python signal handler runs only between two bytecode instructions, which may take long;
+        # the signal's number is written to this socket at once.
         self._here, self._there = socket.socketpair()
         self._there.setblocking(False)
         self._handlers: Dict[int, Any] = {}
         self._wakeup: Optional[int] = None
 
     def start(self) -> None:
-        """Start, from the main thread: only there can signals be caught."""
+        """Start, from the main thread; signals can be caught only there."""
         if threading.current_thread() is threading.main_thread():
             self._wakeup = signal.set_wakeup_fd(self._there.fileno())
             self._handlers = signals.catch(lambda *_: None)
         super().start()
 
     def alive(self) -> None:
-        """Note that a step is done."""
+        """Record that a step has ended."""
         self._last, self._told = time.monotonic(), False
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ class Watchdog(threading.Thread):
                 if not received:
                     return
                 if self.signal:
-                    os._exit(128 + self.signal)  # a second one does not wait
+                    os._exit(128 + self.signal)  # a second signal takes effect at once
                 self.signal, deadline = received[0], time.monotonic() + GRACE_SECONDS
             except socket.timeout:
                 self._check()
@@ -81,5 +81,5 @@ class Watchdog(threading.Thread):
         self._told = True
         absent = silent(self._others)
         print(f'no step for {self._args.wait} s: ' + (
-            f'{", ".join(absent)} does not answer; training goes on when it is back' if absent else
-            'all processes answer; is one of them very slow?'), file=sys.stderr, flush=True)
+            f'{", ".join(absent)} does not respond; training continues when it is back' if absent
+            else 'all processes respond; is one of them very slow?'), file=sys.stderr, flush=True)

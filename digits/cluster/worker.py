@@ -1,4 +1,4 @@
-"""The steps of one worker of a cluster: saved, evaluated and shown.
+"""The loop around the steps of a cluster's worker: save, evaluate, show progress.
 
     with worker.WorkerRun(args, mnist, saver, precision, images, labels, logits, loss,
                           accuracy) as run:
@@ -28,11 +28,11 @@ from digits.training.checkpoints import SaverCheckpoints
 from digits.training.folders import RunFolder
 from digits.training.models import GraphModel
 
-REPORT_SECONDS = 0.2  # between two of them
+REPORT_SECONDS = 0.2  # between two progress lines for local.py
 
 
 class RawSession:
-    """A MonitoredSession without its hooks: they would count an evaluation as a step."""
+    """A MonitoredSession without its hooks, which would count an evaluation as a step."""
 
     def __init__(self, session: Any):
         self._session, self.graph = session, session.graph
@@ -42,16 +42,16 @@ class RawSession:
         return self.call(lambda session: session.run(fetches, feed_dict))
 
     def call(self, function: Callable[[Any], Any]) -> Any:
-        """What a function returns for the tf.Session behind it."""
+        """Call a function with the underlying tf.Session, and return its result."""
         return self._session.run_step_fn(lambda step_context: function(step_context.session))
 
 
 class WorkerRun:
     """The steps of one worker, as a context; the chief also keeps the run's folder.
 
-    `step` is the global step, `total_steps` the last one; the script sets step and loss every time.
-    On the chief, `folder` is the path of the run's folder; on the others it is None. What follows
-    precision are GraphModel's tensors.
+    `step` is the global step, `total_steps` the last one; the script sets step and loss in each.
+    On the chief, `folder` is the path of the run's folder; on the others it is None. tensors: those
+    of GraphModel.
     """
 
     def __init__(self, args: argparse.Namespace, data: Datasets, saver: Any, precision: str,
@@ -84,7 +84,7 @@ class WorkerRun:
         return self
 
     def begin(self, session: Any, global_step: tf.Tensor) -> None:
-        """Go on from the step that the cluster has come to; the chief says what begins."""
+        """Start from the cluster's global step; the chief announces the run."""
         args, self._session = self.args, RawSession(session)
         self.step = self._noted_step = int(self._session.run(global_step))
         self._own_steps = self.step // args.workers
@@ -98,7 +98,7 @@ class WorkerRun:
         self._model.session = self._session
         self._seconds_before = self._folder.begin(self.step)
         if args.summary_every:
-            from digits.training import tensorboard  # only for who wants it
+            from digits.training import tensorboard  # imported here: it takes 0.25 s
             self._summaries = tensorboard.RunSummaries(self._folder.path, self._model, self._data,
                                                        self.record, self.step)
             self._stack.callback(self._summaries.close)
@@ -109,15 +109,15 @@ class WorkerRun:
                   file=sys.stderr)
 
     def goes_on(self) -> bool:
-        """Whether another step is due. Shows the last one; the chief also evaluates and saves.
+        """Finish a step; return whether to do another. The chief also evaluates and saves.
 
-        Raises UserError (status 1) once the loss is not finite.
+        Raises UserError (status 1) if the loss is not finite.
         """
         if not self._under_way:
             self._under_way = True
             return self.step < self.total_steps and not self._watchdog.signal
         self._own_steps += 1
-        self.step = int(self.step)  # for run.json: the script has set a NumPy number
+        self.step = int(self.step)  # for JSON: the script sets a NumPy number
         self._training_seconds = self._seconds_before + time.perf_counter() - self._begun_at
         if not math.isfinite(self.loss):
             if self.chief:
@@ -135,13 +135,13 @@ class WorkerRun:
         return not ended
 
     def _images(self):
-        """How many images the cluster has learned from."""
+        """The number of images that the cluster has trained on."""
         return self.step * self._images_a_step
 
     def _summarize_and_evaluate(self):
-        """On the chief, after a step: what is due of both; returns whether it has evaluated."""
+        """Write summaries and evaluate, if due; return whether it has evaluated."""
         every = self.args.summary_every
-        # Asynchronous workers may have done any number of steps since.
+        # Other asynchronous workers may have done any number of steps since.
         before, self._noted_step = self._noted_step, self.step
         if self._summaries and self.step // every > before // every:
             self._summaries.step(self, self._batch, self._images(), self._training_seconds)
@@ -161,7 +161,7 @@ class WorkerRun:
         return SaverCheckpoints(self._folder.path, session, self._saver)
 
     def _show(self, evaluated):
-        """How far it is: a line for the parent, a bar, or from time to time a line."""
+        """Show progress: a line for the parent, a bar, or a line every few seconds."""
         now = time.perf_counter()
         if CHILD in os.environ:
             if now - self._reported > REPORT_SECONDS or self.step >= self.total_steps:
@@ -175,7 +175,7 @@ class WorkerRun:
                             evaluated)
 
     def batch(self) -> Batch:
-        """This worker's (images, labels) for the step that is due, images [batch, 784]."""
+        """This worker's (images, labels) for the next step, images [batch, 784]."""
         self._data.train.seek(position(self.args, self.step, self._own_steps))
         self._batch = self._data.train.next_batch(self.args.batch_size)
         return self._batch
@@ -184,8 +184,8 @@ class WorkerRun:
                cross_entropy: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> Optional[float]:
         """After the session: the chief scores the last checkpoint, and returns the test accuracy.
 
-        It does so on a graph of its own, which the lesson's functions build: the servers that kept
-        the variables may be gone. Raises SystemExit (128 + the signal's number) if Ctrl-C or
+        It does so on a separate graph, built by the lesson's functions, since the servers with the
+        variables may have ended. Raises SystemExit (128 + the signal's number) if Ctrl-C or
         SIGTERM ended the steps.
         """
         self._progress.close()
@@ -205,7 +205,7 @@ class WorkerRun:
             model = GraphModel(None, None, images, labels, logits, cross_entropy(logits, labels),
                                accuracy)
             model.begin(maps=self.args.plots)
-            session, _ = open_session(self.args.device, 'float32')
+            session = open_session(self.args.device, 'float32')
         with session:
             model.session = session
             SaverCheckpoints(self._folder.path, session).restore()
@@ -226,21 +226,21 @@ class WorkerRun:
 
 
 def images_a_step(args: argparse.Namespace) -> int:
-    """How many images a step learns from: of all workers together if they are synchronous."""
+    """The number of images per step, of all workers together if they are synchronous."""
     return args.batch_size * (1 if args.asynchronous else args.workers)
 
 
 def total_steps(args: argparse.Namespace, num_examples: int) -> int:
-    """The number of steps that --steps or --epochs ask for."""
+    """The number of steps, from --steps or --epochs."""
     return args.steps or math.ceil(args.epochs * num_examples / images_a_step(args))
 
 
 def position(args: argparse.Namespace, step: int, own_steps: int) -> int:
     """Where in the seed's order of images a worker's next minibatch begins.
 
-    The order is dealt out: in a synchronous step worker k gets the k-th share of what one process
-    would learn from, so that all together see each image once an epoch. An asynchronous worker
-    takes every N-th share, at its own speed.
+    In a synchronous step, worker k takes the k-th part of the minibatch of a single process, so
+    that all together see each image once per epoch. An asynchronous worker takes every N-th part,
+    at its own speed.
     """
     turn = own_steps if args.asynchronous else step
     return (turn * args.workers + args.task_index) * args.batch_size

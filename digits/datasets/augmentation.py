@@ -1,4 +1,4 @@
-"""Random affine warps: images slightly turned, slanted, stretched and moved."""
+"""Random affine warps: turn, slant, stretch and move images slightly."""
 from typing import Sequence, Union
 
 import numpy as np
@@ -8,12 +8,12 @@ PIXELS = np.indices([28, 28]).reshape(2, 784) - 13.5
 
 
 def warped(images: np.ndarray, most: float, seed: Union[int, Sequence[int]]) -> np.ndarray:
-    """Warp images float32 [batch, 784], all by one random affine map; what is left empty is black.
+    """Warp images float32 [batch, 784] by one random affine map, onto black.
 
-    most: the bound of each change, at least 0: radians turned, pixels slanted per pixel, 0.7 of the
-    logarithm stretched in either direction, tens of pixels moved. 0 changes nothing.
-    The map is a function of the seed, so that a resumed run repeats it. One gather for the batch is
-    4 to 5 times as fast as scipy.ndimage.affine_transform, whose last bits differ.
+    most: the maximum of each change, at least 0: radians turned, pixels slanted per pixel, 0.7 of
+    the logarithm stretched in either direction, tens of pixels moved. 0 changes nothing.
+    The map is a function of the seed, so that a resumed run repeats it. Indexing the whole batch is
+    4 to 5 times as fast as scipy.ndimage.affine_transform, and the last bits differ.
     """
     if not most:
         return images
@@ -23,7 +23,7 @@ def warped(images: np.ndarray, most: float, seed: Union[int, Sequence[int]]) -> 
     move = 10 * random.uniform(-most, most, 2)
     there = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
     there = there @ np.array([[stretch[0], 0], [slant, stretch[1]]])
-    # Where each pixel comes from: between four others, which bilinear interpolation weighs.
+    # The source position of each pixel; bilinear interpolation between its four neighbours.
     source = there @ PIXELS + move[:, None] + 13.5
     corner = np.floor(source).astype(int)
     part = source - corner

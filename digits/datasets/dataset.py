@@ -1,7 +1,7 @@
-"""MNIST as tensorflow.examples.tutorials.mnist.input_data gave it: read_data_sets and DataSet.
+"""read_data_sets and DataSet, as in tensorflow.examples.tutorials.mnist.input_data.
 
-They keep the classic module's signature, split, types and, for the same seed, its batches bit for
-bit; but images stay uint8 in memory and are scaled a batch at a time.
+They have the classic module's signature, split, types and, for the same seed, its batches bit for
+bit. Unlike there, images stay uint8 in memory and are scaled one batch at a time.
 """
 import sys
 from pathlib import Path
@@ -30,7 +30,7 @@ class Datasets(_Datasets):
 
     @property
     def label(self) -> str:
-        """What must stand behind a score on this data set: nothing if it is MNIST."""
+        """The text after a score on this data set: '' for MNIST."""
         return '' if self.name == 'MNIST' else f' ({self.name}, not MNIST)'
 
 
@@ -63,12 +63,12 @@ class DataSet:
             self._pixels = images.reshape(self._count, rows * columns) if reshape else images
             self._targets = labels
         self._given = self._count
-        # Apart from the others, which may be on the disk still.
+        # Separate from the others, which may be on disk.
         self._added = np.empty([0, *np.shape(self._pixels)[1:]], np.uint8)
         self._rewind()
 
     def _rewind(self):
-        self._order = None  # as given, until the first shuffle
+        self._order = None  # in the given order, until the first shuffle
         self._images = None
         self._epochs_completed = 0
         self._index_in_epoch = 0
@@ -88,18 +88,18 @@ class DataSet:
 
     @property
     def pixels(self) -> Union[np.ndarray, idx.ImagesOnDisk]:
-        """All images as they were given, without what was added: uint8 [n, 784]."""
+        """All images as they were given, without the added ones: uint8 [n, 784]."""
         return self._pixels
 
     @property
     def num_examples(self) -> int:
-        """How many images an epoch has, with those added."""
+        """The number of images in an epoch, including the added ones."""
         return self._count
 
     def add(self, images: np.ndarray, labels: Any) -> None:
         """Add images to train on, uint8 [n, 28, 28], with labels [n] or one for all.
 
-        To be called before the first batch. in_order, and so scoring, leaves them out.
+        Call it before the first batch. in_order, and so evaluation, leaves them out.
         """
         self._added = np.concatenate([self._added, images.reshape(-1, self._pixels.shape[1])])
         labels = np.broadcast_to(np.asarray(labels, self._targets.dtype), len(images))
@@ -108,14 +108,13 @@ class DataSet:
 
     @property
     def epochs_completed(self) -> int:
-        """How many epochs next_batch has gone through."""
+        """The number of epochs that next_batch has completed."""
         return self._epochs_completed
 
     def next_batch(self, batch_size: int, fake_data: bool = False, shuffle: bool = True) -> Any:
         """Return the next `batch_size` images and labels; the order is shuffled for every epoch.
 
-        A batch may reach over the end of an epoch: it has the rest of one and the start of the
-        next.
+        A batch at the end of an epoch has the rest of it and the start of the next.
         """
         if fake_data:
             label = [1] + [0] * 9 if self.one_hot else 0
@@ -138,9 +137,9 @@ class DataSet:
     def seek(self, position: int) -> None:
         """Go to the state after `position` images in shuffled batches since the start.
 
-        Costs a shuffle for every epoch that begins on the way, from the start if it goes back. The
-        three DataSets of read_data_sets draw their shuffles from one stream, as in the classic
-        module: seek assumes that the others have drawn none.
+        Takes a shuffle for every epoch in between, from the start if the position is earlier. The
+        three DataSets of read_data_sets share one random stream, as in the classic module: seek
+        assumes that the others have not shuffled.
         """
         now = self._epochs_completed * self._count + self._index_in_epoch
         if self._order is None or position < now:
@@ -172,7 +171,7 @@ class DataSet:
         return self._scaled(self._kept(rows)), self._targets[rows]
 
     def _kept(self, rows):
-        """Return the images of some rows, of those given followed by those added, unscaled."""
+        """Return the images of some rows, unscaled; the added ones come after those given."""
         if not len(self._added):
             return np.asarray(self._pixels[rows])
         rows = np.arange(self._count)[rows]
@@ -191,8 +190,8 @@ class DataSet:
 def _classic_stream(seed):
     """Seed NumPy's global stream as the classic module did, which shuffled with it; return it.
 
-    So batches also follow a script's own np.random.seed, and its draws in between. The classic
-    module asked TensorFlow's get_seed: a script's tf.set_random_seed counts too.
+    So batches also depend on a script's own np.random.seed and draws. As the classic module used
+    TensorFlow's get_seed, they also depend on tf.set_random_seed.
     """
     tensorflow = sys.modules.get('tensorflow')
     if tensorflow:
@@ -207,7 +206,7 @@ def read_data_sets(train_dir: str, fake_data: bool = False, one_hot: bool = Fals
                    dtype: Any = np.float32, reshape: bool = True, validation_size: int = 5000,
                    seed: Optional[int] = None,
                    source_url: Optional[str] = DEFAULT_SOURCE_URL) -> Datasets:
-    """Read the IDX files in `train_dir`, which are downloaded if they are not there.
+    """Read the IDX files in `train_dir`; download those that are not there.
 
     The first `validation_size` training images become the validation set. Images are float32 in
     [0, 1], [num_examples, 784]; dtype=uint8 and reshape=False change that; labels are uint8 or,
@@ -231,8 +230,8 @@ def split(arrays: Sequence[Any], one_hot: bool, validation_size: int,
           random: np.random.RandomState, **options: Any) -> Datasets:
     """Make Datasets of four arrays, as idx.read_folder returns them.
 
-    They draw their shuffles from one stream, `random`, as in the classic module; `options` are
-    DataSet's. Raises UserError for a validation_size that the training images do not have.
+    They share one random stream, `random`, as in the classic module; `options` are DataSet's.
+    Raises UserError if validation_size is more than the number of training images.
     """
     train_images, train_labels, test_images, test_labels = arrays
     if not 0 <= validation_size <= len(train_images):

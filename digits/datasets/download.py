@@ -1,7 +1,7 @@
-"""Downloads with pooch: from the first mirror that serves a file whole, as expected and in time.
+"""Downloads with pooch from several mirrors, with limits on time and bytes.
 
-pooch gets a file over HTTP (through the environment's proxies) and verifies its SHA-256. Here are
-what it lacks: several mirrors, bounds on time and bytes, one sentence in place of a traceback.
+pooch gets a file over HTTP (through the environment's proxies) and verifies its SHA-256. This
+module adds several mirrors, limits, and one sentence instead of a traceback.
 """
 import contextlib
 import logging
@@ -37,18 +37,18 @@ MAX_BYTES = 2 ** 30  # of a file whose size is not known
 
 
 class DownloadError(UserError):
-    """A file that could not be downloaded or written: which, from where, why, and what to do."""
+    """A file could not be downloaded or written; the sentence says why and what to do."""
 
 
 class _MirrorFailed(Exception):
-    """Why one mirror failed."""
+    """One mirror failed; the message says why."""
 
 
 def complete(folder: Path, mirrors: Sequence[str] = MIRRORS, quiet: bool = False) -> None:
-    """Download the files of a data set that are not in `folder`, in any form that idx finds.
+    """Download those files of a data set that idx does not find in `folder`.
 
-    What comes from MNIST's own mirrors is verified by its SHA-256. Raises DownloadError at the
-    first file that fails: without a network all four would, each after its time-outs.
+    Files from MNIST's mirrors are verified by SHA-256. Raises DownloadError at the first file that
+    fails: offline, all four would, each after its time-outs.
     """
     for name in (name + '.gz' for name in idx.NAMES if idx.find(folder, name) is None):
         size, sha256 = FILES[name] if set(mirrors) <= set(MIRRORS) else (None, None)
@@ -58,26 +58,26 @@ def complete(folder: Path, mirrors: Sequence[str] = MIRRORS, quiet: bool = False
 def fetch(name: str, folder: Path, mirrors: Sequence[str], size: Optional[int] = None,
           sha256: Optional[str] = None, quiet: bool = False, timeout: float = 4.0,
           min_rate: int = 8000) -> None:
-    """Download file `name` into `folder`, if it is not there, from the first mirror that gives it.
+    """Download file `name` into `folder`, unless it is there, from the first mirror that works.
 
-    `mirrors` are addresses of folders, http or https. The file gets its name when it is whole and
-    has that SHA-256 (hex), if one is given, and begins as gzip does.
+    mirrors: URLs of folders, http or https. The file gets its final name when it is complete, is
+    gzip, and has the SHA-256 (hex), if one is given.
 
-    `timeout` is in seconds, for one address of a mirror to answer and for a pause in its answer. A
-    mirror that has sent nothing after 1.5 times that, or less than `min_rate` bytes per second in a
-    later period as long, is given up, so two mirrors that swallow every packet cost 12 s.
+    timeout: seconds for one address of a mirror to respond, and for a pause in its response. A
+    mirror is abandoned if it has sent nothing after 1.5 times that, or less than `min_rate` bytes
+    per second in a later period of that length, so two mirrors that drop every packet take 12 s.
 
-    Raises DownloadError, one sentence, also if the folder cannot be written to or is full.
+    Raises DownloadError, also if the folder cannot be written to or is full.
     """
     path, reasons = folder / name, []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for mirror in mirrors:
-            if path.is_file():  # also if another process was quicker
+            if path.is_file():  # also if another process has downloaded it meanwhile
                 return
             url = mirror.rstrip('/') + '/' + name
             host = re.sub(r'^\w+://([^/]*@)?', '', url).split('/')[0] or url  # without a password
-            if not quiet:  # before asking: a mirror may be silent for seconds
+            if not quiet:  # before the request, which may take seconds
                 amount = f' ({tqdm.format_sizeof(size)}B)' if size else ''
                 print(f'downloading {name} from {host}{amount}', file=sys.stderr, flush=True)
             try:
@@ -93,7 +93,7 @@ def fetch(name: str, folder: Path, mirrors: Sequence[str], size: Optional[int] =
     except OSError as error:
         raise DownloadError(
             f'cannot write {name} to {folder.absolute()} ({error.strerror}): point --data-dir or '
-            'MNIST_DATA_DIR at a folder that you may write to and that has room') from error
+            'MNIST_DATA_DIR at a writable folder with free space') from error
     if not path.is_file():
         raise DownloadError(
             f'cannot download {name} from {" or ".join(reasons)}: put the file into '
@@ -105,8 +105,7 @@ def fetch(name: str, folder: Path, mirrors: Sequence[str], size: Optional[int] =
 def _attempt(path: Path) -> Iterator[Path]:
     """Yield the path of a file to download, which is moved to `path` at the end.
 
-    It is in a folder of its own, so that neither another process nor a thread that was given up
-    meets it.
+    It is in a separate folder, which no other process and no abandoned thread uses.
     """
     folder = path.with_name(f'{path.name}.{secrets.token_hex(4)}.part')
     folder.mkdir()
@@ -114,7 +113,7 @@ def _attempt(path: Path) -> Iterator[Path]:
         yield folder / path.name
         os.chmod(str(folder / path.name), folder.stat().st_mode & 0o666)  # pooch's are private
         os.replace(str(folder / path.name), str(path))
-    except PermissionError:  # Windows: another process was quicker, and somebody reads its file
+    except PermissionError:  # Windows: another process has it open
         if not path.is_file():
             raise
     finally:
@@ -122,11 +121,11 @@ def _attempt(path: Path) -> Iterator[Path]:
 
 
 class _Bar(tqdm):
-    """pooch's progress bar, which can also end a download: pooch reports every chunk to it."""
+    """pooch's progress bar, which can also end a download: pooch calls it for every chunk."""
 
-    received, max_bytes = 0, MAX_BYTES  # 0: this download was given up
+    received, max_bytes = 0, MAX_BYTES  # max_bytes 0: the download was abandoned
 
-    def __bool__(self) -> bool:  # what pooch asks, and tqdm answers by the total, which it may lack
+    def __bool__(self) -> bool:  # for pooch; tqdm's is False without a total
         return True
 
     def update(self, n: Any = 1) -> Any:
@@ -135,21 +134,22 @@ class _Bar(tqdm):
             raise _MirrorFailed(f'sent more than {self.max_bytes:,} bytes')
         return super().update(n)
 
-    def reset(self, total: Any = None) -> None:  # before the last update, of the sum
+    def reset(self, total: Any = None) -> None:  # called before the last update, with the sum
         self.received = 0
         super().reset(total)
 
 
 def _retrieve(url: str, part: Path, sha256: Optional[str], bar: _Bar, timeout: float,
               min_rate: int) -> None:
-    """Download `part` in a thread, which is left to itself if it takes too long.
+    """Download `part` in a thread, which is abandoned if it takes too long.
 
-    No time-out of requests bounds name resolution, all addresses of a name, or a dripping answer.
+    The time-outs of requests do not limit name resolution, several addresses of a name, or a server
+    that sends a byte now and then.
     """
-    import pooch  # not before it is needed: with requests it takes 0.1 to 0.3 s
+    import pooch  # imported here: with requests it takes 0.1 to 0.3 s
     import requests
     pooch.get_logger().setLevel(logging.WARNING)
-    # The system's certificates, which may have a company's own, before those that requests brings.
+    # The system's certificates, which may include a company's, rather than those of requests.
     system = ssl.get_default_verify_paths()
     get = pooch.HTTPDownloader(
         progressbar=bar, timeout=timeout, headers={'Accept-Encoding': 'identity'},
@@ -177,17 +177,17 @@ def _retrieve(url: str, part: Path, sha256: Optional[str], bar: _Bar, timeout: f
                                 f'no answer within {period:g} s')
     for error in failures:
         if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
-            raise error  # of the disk
+            raise error  # the disk's, not the network's
         raise _MirrorFailed(_reason(error)) from error
 
 
 def _reason(error: BaseException) -> str:
-    """Say in a few words what went wrong: the server's status, or the first cause."""
+    """Return a short reason: the server's status, or the first cause."""
     response = getattr(error, 'response', None)
     if response is not None:
         return f'answered {response.status_code}'
     cause = error.__cause__ or error.__context__
-    while cause and not isinstance(cause, ValueError):  # a parser's own words
+    while cause and not isinstance(cause, ValueError):  # a parser's message, not its cause
         error, cause = cause, cause.__cause__ or cause.__context__
     reason = getattr(error, 'strerror', None) or str(error) or type(error).__name__
-    return reason.split(': expected ')[0]  # pooch goes on with both SHA-256
+    return reason.split(': expected ')[0]  # pooch adds both SHA-256

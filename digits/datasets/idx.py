@@ -36,14 +36,14 @@ def find(folder: Path, name: str) -> Optional[Path]:
     prefixed = sorted(folder.glob('*-' + name)) + sorted(folder.glob('*-' + name + '.gz'))
     if len(prefixed) > 1:
         raise UserError(f'{folder} holds several data sets ({prefixed[0].name}, '
-                        f'{prefixed[1].name}): give one a folder of its own')
+                        f'{prefixed[1].name}): move one to another folder')
     return prefixed[0] if prefixed else None
 
 
 class ImagesOnDisk:
-    """uint8 images in a plain file, of which only the rows that are asked for come into memory.
+    """uint8 images in a plain file; only the rows that are indexed are read into memory.
 
-    A slice is another ImagesOnDisk; an array of indices, or np.asarray, gives the values.
+    Slicing gives another ImagesOnDisk; an array of indices, or np.asarray, gives the values.
     """
 
     dtype = np.dtype(np.uint8)
@@ -70,7 +70,7 @@ class ImagesOnDisk:
         """Return the same images in rows of another shape."""
         return ImagesOnDisk(self._path, self._offset, shape)
 
-    def _map(self):  # for one access: what stays mapped counts as this process's memory
+    def _map(self):  # for one access only: mapped pages count as this process's memory
         if not len(self):
             return np.zeros(self.shape, np.uint8)
         return np.memmap(str(self._path), np.uint8, 'r', self._offset, self.shape)
@@ -81,7 +81,7 @@ def read_folder(folder: Path) -> List[Any]:
 
     Images are uint8 [count, rows, columns, 1], labels uint8 [count], 0 to 9. Images of a plain file
     over 128 MB are ImagesOnDisk.
-    Raises UserError naming the file that is missing or corrupt, or the numbers that do not match.
+    Raises UserError if a file is missing or corrupt, or if the counts do not match.
     """
     arrays = []
     for name in NAMES:
@@ -92,7 +92,7 @@ def read_folder(folder: Path) -> List[Any]:
     for part, images, labels in (('training', *arrays[:2]), ('test', *arrays[2:])):
         if len(images) != len(labels):
             raise UserError(f'{folder}: {len(images)} {part} images but {len(labels)} labels: '
-                            'are these files of different data sets?')
+                            'are these files from different data sets?')
     return arrays
 
 
@@ -120,7 +120,7 @@ def write_folder(folder: Path, arrays: Sequence[np.ndarray]) -> None:
 
 
 def _read(path, magic):
-    """Return the values in the header's shape, reading no more bytes than it promises."""
+    """Return the values in the header's shape; read no more bytes than the header says."""
     header_bytes = 4 + 4 * (magic & 0xff)
     try:
         stored_bytes = path.stat().st_size
@@ -130,7 +130,7 @@ def _read(path, magic):
             if plain and magic == IMAGES_MAGIC and stored_bytes > MIN_BYTES_ON_DISK:
                 return _map(path, stored, stored_bytes, header_bytes)
             if stored_bytes > MAX_BYTES_IN_MEMORY + header_bytes:
-                raise UserError(f'{path}: {stored_bytes} bytes are too many for images of digits')
+                raise UserError(f'{path}: {stored_bytes} bytes are too many for this file')
             stored += file.read()
     except OSError as error:
         raise UserError(f'{path}: {error.strerror}') from error
@@ -161,7 +161,7 @@ def _map(path, header, stored_bytes, header_bytes):
 
 def _check_size(path, found, promised, whole=True, trailing=b''):
     if found > promised or trailing:
-        raise UserError(f'{path}: goes on after the {promised} bytes that its header promises; '
+        raise UserError(f'{path}: has data after the {promised} bytes that its header gives; '
                         f'{REMEDY}')
     if found < promised or not whole:
         raise UserError(f'{path}: cut short, {found} of {promised} bytes; {REMEDY}')
@@ -180,5 +180,5 @@ def _parse_header(path, header, header_bytes, magic, max_bytes=MAX_BYTES_IN_MEMO
     for length in shape:
         size *= length
     if size > max_bytes:
-        raise UserError(f'{path}: its header promises {size} bytes, more than {max_bytes}')
+        raise UserError(f'{path}: its header gives {size} bytes, more than {max_bytes}')
     return shape, size

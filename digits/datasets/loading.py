@@ -1,4 +1,4 @@
-"""The data set that a script's flags ask for: MNIST, another one in IDX files, or strokes."""
+"""The data set that a script's flags select: MNIST, another one in IDX files, or strokes."""
 import argparse
 import hashlib
 import os
@@ -14,17 +14,17 @@ from tqdm import tqdm
 from digits.datasets import dataset, download, idx, ink, skeletons, splines, strokes
 from digits.errors import UserError
 
-# What makes a folder's files MNIST and not another data set under the same names.
+# Tells MNIST from other data sets with the same file names.
 MNIST_TEST_LABELS = 'ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5'
-STROKES_SEED = 0  # the embedded data set is one data set: --seed does not change it
+STROKES_SEED = 0  # --seed does not change the data set
 
 
 def load(args: argparse.Namespace, dtype: Any = np.float32) -> dataset.Datasets:
-    """Load what args.dataset, .data_dir, .validation_size, .seed and .quiet ask for.
+    """Load the data set for args.dataset, .data_dir, .validation_size, .seed and .quiet.
 
-    'mnist': the files in data_dir, downloaded if they are not there. 'strokes': the embedded digits
-    drawn from pen strokes. 'auto': MNIST if it is there or can be downloaded, else strokes, after a
-    notice on stderr. dtype: float32, or uint8 for pixels in [0, 255].
+    'mnist': the files in data_dir, downloaded if they are not there. 'strokes': digits drawn by a
+    program. 'auto': MNIST if it is there or can be downloaded, else strokes, after a notice on
+    stderr. dtype: float32, or uint8 for pixels in [0, 255].
     Raises UserError for corrupt files, and with 'mnist' where a download fails.
     """
     started = time.perf_counter()
@@ -36,7 +36,7 @@ def load(args: argparse.Namespace, dtype: Any = np.float32) -> dataset.Datasets:
         except download.DownloadError as error:
             if args.dataset == 'mnist':
                 raise
-            print(f'{error}\nUntil then this learns from strokes: digits that a program draws, '
+            print(f'{error}\nUntil then this learns from strokes: digits drawn by a program, '
                   'not MNIST.', file=sys.stderr)
             name = 'strokes'
     arrays = _strokes(folder, args.quiet) if name == 'strokes' else idx.read_folder(folder)
@@ -53,10 +53,10 @@ def load(args: argparse.Namespace, dtype: Any = np.float32) -> dataset.Datasets:
 
 
 def _strokes(folder: Path, quiet: bool) -> List[Any]:
-    """Draw the embedded data set, or read it again: 60,000 images to train on, 10,000 to test.
+    """Draw 60,000 training and 10,000 test images, or read those of an earlier run.
 
-    It is kept as IDX files in a subfolder of `folder` whose name has a hash of the generator's
-    source, so that a changed generator never meets the digits of an older one.
+    They are saved as IDX files in a subfolder of `folder` with a hash of the generator's source in
+    its name, so that images of an older generator are not used.
     """
     source = hashlib.sha256(b''.join(Path(str(module.__file__)).read_bytes()
                                      for module in (strokes, skeletons, splines, ink)))
@@ -72,9 +72,9 @@ def _strokes(folder: Path, quiet: bool) -> List[Any]:
     try:
         unfinished.mkdir(parents=True)
         idx.write_folder(unfinished, arrays)
-        unfinished.rename(kept)  # whole or not at all
+        unfinished.rename(kept)  # atomic
     except OSError as error:
         shutil.rmtree(unfinished, ignore_errors=True)
-        if not kept.is_dir():  # another process was not faster, so something is wrong
-            print(f'The drawn digits cannot be kept for the next time: {error}', file=sys.stderr)
+        if not kept.is_dir():  # no other process has written it, so this is an error
+            print(f'The drawn digits cannot be saved for the next run: {error}', file=sys.stderr)
     return arrays

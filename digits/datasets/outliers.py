@@ -1,8 +1,8 @@
 """Images that are not digits, for outlier exposure.
 
-A network trained on digits alone is sure of a digit whatever it is shown. Trained also on images
-that are not digits, with all ten digits equally likely as their label, it is unsure of what it has
-not learned (Hendrycks et al., "Deep anomaly detection with outlier exposure", 2019).
+A network trained on digits alone predicts a digit with a high probability for any image. Trained
+also on images that are not digits, with a uniform distribution as their label, it gives unfamiliar
+images lower probabilities (Hendrycks et al., "Deep anomaly detection with outlier exposure", 2019).
 """
 import math
 
@@ -13,9 +13,9 @@ from digits.datasets.dataset import DataSet
 from digits.datasets.skeletons import Way
 
 NO_DIGIT = 10  # the label of these images: tf.one_hot(10, 10) is ten zeros
-# Of scribbles and letters, which need not be legible; none of a digit's.
+# For scribbles and letters, which need not be legible.
 STYLE = strokes.Style(width=1.15, slant=0.08, pen=1.15, max_sd=math.inf, specks=0)
-# In the notation of digits/datasets/strokes.py; no B, C, D, O, S, U, Z, written like some digit.
+# In the notation of digits/datasets/strokes.py; without B, C, D, O, S, U, Z: too like digits.
 LETTERS = {
     'A': '4,100 32,0 | 60,100 / 14,62 50,62', 'E': '50,2 6,2 | 6,98 | 52,98 / 6,50 44,50',
     'F': '52,2 6,2 | 6,100 / 6,48 44,48', 'H': '6,0 6,100 / 54,0 54,100 / 6,50 54,50',
@@ -26,12 +26,12 @@ LETTERS = {
 
 
 def add(train: DataSet, count: int) -> None:
-    """Add `count` images of no digit, made from those of `train`, to its batches as NO_DIGIT."""
+    """Add `count` images that are not digits, made from those of `train`, with label NO_DIGIT."""
     train.add(make(np.asarray(train.pixels), train.labels, count), NO_DIGIT)
 
 
 def make(images: np.ndarray, labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
-    """Make `count` images uint8 [count, 28, 28] of no digit, from digits and from pen strokes.
+    """Make images uint8 [count, 28, 28] that are not digits, from digits and pen strokes.
 
     images: uint8 [n, 784] or [n, 28, 28] of digits, white ink on black; labels: [n], 0 to 9.
     In equal parts: digits turned by 90 degrees or mirrored, where that is not a digit; halves of
@@ -60,7 +60,7 @@ def make(images: np.ndarray, labels: np.ndarray, count: int, seed: int = 0) -> n
 
 
 def _scribbles(random, count):
-    """Draw two or three strokes through random points, round or bent: uint8 [count, 28, 28]."""
+    """Draw two or three strokes through random points, smooth or angular: uint8 [count, 28, 28]."""
     images = []
     for start in range(0, count, 8):
         lines = []

@@ -20,8 +20,7 @@ EARLIER_SCRIPTS = {'mnist_cnn_3x3': 'c_cnn_3x3'}
 
 
 def newest_run() -> Path:
-    """The folder of the newest run in runs/ with a checkpoint, of a convolutional network if any.
-    """
+    """The newest run with a checkpoint in runs/, of a convolutional network if there is one."""
     found = []
     for folder in paths.RUNS.glob('*/*'):
         if (folder / 'run.json').is_file() and checkpoints.exist(folder):
@@ -40,10 +39,10 @@ def newest_run() -> Path:
 
 
 class Classifier:
-    """What a run has learned: classify(images uint8 [n, 28, 28]) -> (probabilities, doubts).
+    """A trained network: classify(images uint8 [n, 28, 28]) -> (probabilities, doubts).
 
     probabilities: float [n, 10]; doubts: n strings, '' or a short reason not to be sure.
-    logits: images -> the logits [n, 10] behind them.
+    logits: images -> their logits [n, 10].
     maps: image -> [(title, float [h, w, filters])].
     """
 
@@ -61,42 +60,42 @@ class Classifier:
                 calibration.reasons(logits, least, scale))
 
     def feature_maps(self, image: np.ndarray) -> List[Tuple[str, np.ndarray]]:
-        """[(title, float [h, w, filters])]: what each convolution makes of an image uint8 [28, 28].
+        """[(title, float [h, w, filters])]: feature maps of an image uint8 [28, 28].
 
-        Its output, then that after its activation, in the graph's order.
+        Of each convolution its output and the output of its activation, in the graph's order.
         Raises UserError if the run's script has no convolution.
         """
         maps = self._maps(image)
         if not maps:
-            raise UserError(f'{self._script} has no convolution and so no feature maps; name a '
+            raise UserError(f'{self._script} has no convolutions, so no feature maps; name a '
                             'run of mnist_cnn or of a copy of it with --run-dir')
         return maps
 
 
 def restore(folder: Path) -> Classifier:
-    """The classifier that a run has trained.
+    """The trained network of a run.
 
-    The graph is built by the lesson that run.json names, a file of the project; the folder gives
-    numbers only. Raises UserError if there is no such lesson, or no checkpoint that fits its graph.
+    The graph is built by the lesson that run.json names, a file of this project; the folder
+    supplies numbers only. Raises UserError if there is no such lesson or no fitting checkpoint.
     """
     record = Record.read(folder)
     lesson = load_lesson(folder, record)
     flags = _inference_flags(folder, record, lesson)
 
-    def rows(images):  # as the lesson was fed them: raw pixels or [0, 1]
+    def rows(images):  # scaled as in training: to [0, 1] or [0, 255]
         return images.reshape(-1, 784) * np.float32(record.pixel_max) / np.float32(255)
 
     if record.arrays or record.script == 'mnist_numpy_sigmoid':
         shapes = record.arrays or {'W': [784, 10], 'b': [10]}
         arrays = {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
         checkpoints.ArrayCheckpoints(folder, arrays).restore()
-        # If exactly one of ten independent sigmoids h is 1, it is a digit's with a probability
-        # proportional to h / (1 - h) = exp(z): the softmax of the logits z here too.
+        # Given that exactly one of ten independent sigmoids h is 1, the probability of each is
+        # proportional to h / (1 - h) = exp(z): again the softmax of the logits z.
         return Classifier(record.script, lambda images: logits_in_chunks(
             lambda chunk: lesson.inference(rows(chunk), **arrays, **flags), images),
             record.calibration)
 
-    from digits.tensorflow_v1 import open_session, tf  # weights.npz is read without it
+    from digits.tensorflow_v1 import open_session, tf  # weights.npz needs no TensorFlow
     from digits.training import graph
     with tf.Graph().as_default():
         x = tf.placeholder(tf.float32, [None, 784], name='images')
@@ -106,7 +105,7 @@ def restore(folder: Path) -> Classifier:
             raise UserError(f'{folder}: {record.script}.py cannot build its graph with the flags '
                             f'in run.json ({error})') from error
         found = graph.feature_maps(logits)
-        session, _ = open_session(precision='float32')
+        session = open_session(precision='float32')
         checkpoints.SaverCheckpoints(folder, session).restore()
 
     def maps(image):
@@ -152,13 +151,13 @@ def _defines_inference(path):
 
 
 def _inference_flags(folder, record, lesson):
-    """The flags that the lesson's inference takes, by the names of its parameters.
+    """The flags to pass to the lesson's inference, by the names of its parameters.
 
-    Without those that training fed through a placeholder of that name, as a dropout rate.
+    Not those that training fed through a placeholder of that name, such as a dropout rate.
     """
     if record.flags.get('raw_pixels'):
         raise UserError(f'{folder} was trained with --raw-pixels, which mnist_softmax.py no longer '
-                        'has; train it again')
+                        'supports; train it again')
     parameters = list(inspect.signature(lesson.inference).parameters.values())[1:]
     found = {parameter.name: record.flags[parameter.name] for parameter in parameters
              if record.flags.get(parameter.name) is not None
@@ -169,5 +168,5 @@ def _inference_flags(folder, record, lesson):
                and parameter.kind == parameter.POSITIONAL_OR_KEYWORD]
     if missing:
         raise UserError(f'{folder}: inference in {record.script}.py needs {missing[0]!r}, which is '
-                        'no flag of the run; give it a default value')
+                        'not a flag of the run; give it a default value')
     return found

@@ -1,4 +1,4 @@
-"""What was read in a picture, as a line of text or as an object for programs."""
+"""The result for a picture, as a line of text or as an object for programs."""
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -7,14 +7,14 @@ from digits import command_line
 
 
 class Result:
-    """What is known of a picture, step by step.
+    """A picture and its predictions.
 
-    file: whether the name is a file's
+    file: whether the name is that of a file
     error: the sentence that says why it cannot be read, or ''
     images: uint8 [n, 28, 28], its digits; n is 1 unless it is a page
     boxes: of a page's digits, int [n, 4], left, top, right, bottom in pixels; else None
-    label: the digit that it is labelled with, or None
-    probabilities, doubts: float [n, 10] and n strings, which `classify` sets
+    label: the correct digit, or None if unknown
+    probabilities, doubts: float [n, 10] and n strings, set by `classify`
     """
 
     probabilities: np.ndarray
@@ -26,12 +26,12 @@ class Result:
         self.error, self.label = error, label
 
     def digits(self) -> List[Tuple[int, float, str]]:
-        """(the most probable digit, its probability, doubt) of each digit in it."""
+        """(most probable digit, its probability, doubt) for each digit in the picture."""
         return [(int(row.argmax()), float(row.max()), doubt)
                 for row, doubt in zip(self.probabilities, self.doubts)]
 
     def line(self, width: int = 0) -> str:
-        """The name, padded to `width` columns of a terminal, and what was read."""
+        """The name, padded to `width` columns of a terminal, and the result."""
         known = '' if self.label is None else f'label {self.label}, '
         if self.error:
             answer = 'unreadable'
@@ -43,7 +43,7 @@ class Result:
         return f'{self.name}{" " * (width - command_line.columns(self.name))}  {known}{answer}'
 
     def as_object(self) -> Dict[str, Any]:
-        """The same and all probabilities, for json.dumps."""
+        """The result with all probabilities, for json.dumps."""
         digits = [] if self.error else [
             {'digit': digit, 'probability': probability, 'probabilities': row.tolist(),
              'sure': not doubt, **({'doubt': doubt} if doubt else {})}
@@ -61,7 +61,7 @@ class Result:
 
 def describe(probabilities: np.ndarray, doubt: str = '') -> str:
     """'3   99.87%   (then 8: 0.05%)', or '5?  41.20%   (then 3: 38.00%)  not sure: faint'."""
-    digit, runner_up = np.argsort(-probabilities, kind='stable')[:2]  # of equals, argmax's first
+    digit, runner_up = np.argsort(-probabilities, kind='stable')[:2]  # as argmax: first of equals
     then = f'(then {runner_up}: {probabilities[runner_up]:.2%})'
     return (f'{digit}{"?" if doubt else " "} {probabilities[digit]:7.2%}   '
             + (f'{then:16}  not sure: {doubt}' if doubt else then))
@@ -80,7 +80,7 @@ def _page(boxes, digits):
 
 def classify(results: Sequence[Result],
              classifier: Callable[[np.ndarray], Tuple[np.ndarray, List[str]]]) -> None:
-    """Set probabilities and doubts of Results that could be read, all in one go."""
+    """Set probabilities and doubts of Results that could be read, classified together."""
     probabilities, doubts = classifier(np.concatenate([result.images for result in results]))
     start = 0
     for result in results:

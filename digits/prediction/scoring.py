@@ -1,4 +1,4 @@
-"""Pictures with labels: the file that names them, and how many are read right."""
+"""Labelled pictures: the table of labels, and the score."""
 import csv
 import os
 from typing import Any, Dict, List, Optional, Sequence
@@ -13,20 +13,21 @@ def read_labels(path: str, folder: Optional[str] = None) -> Dict[str, int]:
     """{name of a picture: its label, 0 to 9} from a CSV file with the columns file and label.
 
     The names in it are relative to `folder`, by default the CSV file's; other columns are ignored.
-    Raises UserError, with the line, if it is no such file, or if there is no such folder.
+    Raises UserError, with the line number, for any other file, or if the folder does not exist.
     """
     if folder is not None and not os.path.isdir(folder):
-        raise UserError(f'{folder}: no folder; --labels names the pictures, give no more than the '
-                        'folder that they are in')
+        raise UserError(f'{folder}: not a folder; --labels names the pictures, give at most their '
+                        'folder')
     folder = os.path.dirname(path) if folder is None else folder
     labels: Dict[str, int] = {}
     try:
-        with open(path, encoding='utf-8-sig', newline='') as file:  # Excel begins with a BOM
+        with open(path, encoding='utf-8-sig', newline='') as file:  # Excel writes a BOM
             rows = csv.DictReader(file, skipinitialspace=True)
             columns = rows.fieldnames or []
             if not {'file', 'label'} <= set(columns):
-                raise UserError(f'{path}: its first line has no columns file and label, but '
-                                f'{", ".join(columns) or "nothing"}')
+                raise UserError(f'{path}: its first line must have the columns file and '
+                                f'label; it has '
+                                f'{", ".join(columns) or "none"}')
             for row in rows:
                 where = f'{path}, line {rows.line_num}'
                 label = (row['label'] or '').strip()
@@ -36,7 +37,7 @@ def read_labels(path: str, folder: Optional[str] = None) -> Dict[str, int]:
                     raise UserError(f'{where}: names no file')
                 name = os.path.join(folder, row['file'])
                 if name in labels:
-                    raise UserError(f'{where}: {row["file"]} is there for the second time')
+                    raise UserError(f'{where}: {row["file"]} is listed twice')
                 labels[name] = int(label)
     except UnicodeDecodeError:
         raise UserError(f'{path}: not in UTF-8; save it as CSV UTF-8') from None
@@ -45,16 +46,16 @@ def read_labels(path: str, folder: Optional[str] = None) -> Dict[str, int]:
     except OSError as error:
         raise UserError(f'{path}: cannot be read ({error.strerror}); check its name') from None
     if not labels:
-        raise UserError(f'{path}: no picture below its first line')
+        raise UserError(f'{path}: no pictures after its first line')
     return labels
 
 
 class Score:
-    """How pictures with labels, {name: label}, were read.
+    """The score of labelled pictures, {name: label}.
 
-    confusion: int [10, 10], rows are labels, columns the most probable digits; unreadable and
-    doubted: int [10], by label, the doubted are in confusion too; missed: the Results that were
-    not read, or read wrongly.
+    confusion: int [10, 10], rows are labels, columns predictions; unreadable and doubted: int [10],
+    by label (doubted pictures are in confusion too); missed: the Results that were unreadable or
+    predicted wrongly.
     """
 
     def __init__(self, labels: Dict[str, int]):
@@ -65,7 +66,7 @@ class Score:
         self._right_if_sure = 0
 
     def add(self, pictures: Sequence[Result]) -> List[Result]:
-        """Count Results and give them their labels; returns those that were missed."""
+        """Count Results and set their labels; return those that were missed."""
         before = len(self.missed)
         for picture in pictures:
             label = picture.label = self._labels[picture.name]
@@ -82,7 +83,7 @@ class Score:
         return self.missed[before:]
 
     def summary(self) -> Dict[str, Any]:
-        """The counts: accuracy is right / of, in [0, 1]; what cannot be read is not right."""
+        """The counts; accuracy is right / of, in [0, 1], unreadable pictures included."""
         read, right = int(self.confusion.sum()), int(self.confusion.trace())
         of = read + int(self.unreadable.sum())
         return {'accuracy': right / of, 'right': right, 'of': of,
@@ -99,7 +100,7 @@ class Score:
         columns += [[str(digit), *texts(self.confusion[:, digit])] for digit in range(10)]
         if self.unreadable.any():
             columns.append(['unreadable', *texts(self.unreadable)])
-        if self.doubted.any():  # in brackets, as these stand in the column of a digit too
+        if self.doubted.any():  # in brackets: they are also in the column of a digit
             columns.append(['(not sure)', *(f'({count})' for count in texts(self.doubted))])
         widths = [max(map(len, column)) for column in columns]
         lines = [''] * bool(self.missed)

@@ -25,7 +25,7 @@ __all__ = ['parser', 'parse_args', 'total_steps', 'graph_run', 'array_run', 'Run
 
 
 def total_steps(args: argparse.Namespace, num_examples: int) -> int:
-    """The number of minibatches that --steps or --epochs ask for.
+    """The number of minibatches to train on, from --steps or --epochs.
 
     Raises UserError if --batch-size is more than num_examples.
     """
@@ -36,7 +36,7 @@ def total_steps(args: argparse.Namespace, num_examples: int) -> int:
 
 
 def graph_run(args: argparse.Namespace, data: Datasets, *model: Any, **options: Any) -> Run:
-    """The run of a TensorFlow graph; what follows args and data are GraphModel's arguments."""
+    """The run of a TensorFlow graph; model and options are the arguments of GraphModel."""
     steps = total_steps(args, data.train.num_examples)
     return Run(args, data, GraphModel(*model, **options), steps)
 
@@ -44,5 +44,5 @@ def graph_run(args: argparse.Namespace, data: Datasets, *model: Any, **options: 
 def array_run(args: argparse.Namespace, data: Datasets, arrays: Dict[str, np.ndarray],
               inference: Callable[..., np.ndarray],
               loss: Callable[[np.ndarray, np.ndarray], float], steps: int) -> Run:
-    """The run of NumPy arrays, by name, over so many steps; see ArrayModel."""
+    """The run of NumPy arrays, by name, for a number of steps; see ArrayModel."""
     return Run(args, data, ArrayModel(arrays, inference, loss), steps)

@@ -1,11 +1,11 @@
-"""The articles' experiments as rows of a table: run what is missing, print ours beside theirs.
+"""The articles' experiments as a table: run what is missing, compare their figures with ours.
 
-A row is a lesson or a script in articles/. Lessons keep run folders. The scripts keep nothing that
-a program reads, so what they print is kept here:
+A row is a lesson or a script in articles/. The results of a lesson are in its run folders; the
+results of a script are read from its output and saved:
 
     runs/articles/ROW/seedN.json   result: script, seed, SHA-256 of its text, figures, seconds ...
-    runs/articles/ROW/seedN.txt    what it printed
-    runs/articles/ROW/seedN/       what it wrote: events, checkpoints
+    runs/articles/ROW/seedN.txt    its output
+    runs/articles/ROW/seedN/       its files: events, checkpoints
 """
 import argparse
 import contextlib
@@ -28,7 +28,7 @@ from digits import files, input_data, paths, processor
 from digits.errors import UserError
 from digits.training import comparison
 
-FIGURES = {  # what is read from a script's output; the last line that matches counts
+FIGURES = {  # figures in a script's output: the last match of each
     'test_accuracy': r'^test accuracy: (\d\.\d{4})$',
     'training_accuracy': r'^training accuracy: (\d\.\d{4})$',
     'epochs_above': r'^epochs above \d\.\d+: (\d+) of \d+$',
@@ -40,10 +40,10 @@ class Row(NamedTuple):
 
     name: str
     command: str  # script and flags, from the project's folder
-    figure: str  # what the article printed
-    measure: str  # which of our figures stands beside it
+    figure: str  # the article's
+    measure: str  # which of our figures is compared with it
     seeds: int  # how many seeds to run, from 0
-    steps: Optional[int] = None  # of a script in articles/; a lesson's stand in its run.json
+    steps: Optional[int] = None  # of a script in articles/; a lesson's are in run.json
     writes: bool = False  # whether it has --log-dir
 
     @property
@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
     @property
     def flags(self) -> List[str]:
-        """The flags that make the recipe."""
+        """The flags of the recipe."""
         return shlex.split(self.command)[1:]
 
     @property
@@ -75,7 +75,7 @@ ROWS = (
 
 
 def text_sha256(script: str, project: Path = paths.PROJECT_ROOT) -> str:
-    """The SHA-256 of a script's text, in hexadecimal; the same whatever ends its lines."""
+    """The SHA-256 of a script's text, in hexadecimal, independent of its line ends."""
     return hashlib.sha256((project / script).read_bytes().replace(b'\r\n', b'\n')).hexdigest()
 
 
@@ -84,7 +84,7 @@ def run_missing(root: Path, rows: Iterable[Row], data_dir: str,
     """Run every seed of these rows that has no result of the script's present text.
 
     root: the folder of the runs. train: runs a lesson, given its row and a seed.
-    Raises UserError if a script fails, or after Ctrl-C; what was finished before is kept.
+    Raises UserError if a script fails, or after Ctrl-C; finished results are kept.
     """
     missing = [(row, seed) for row in rows
                for seed in sorted(set(range(row.seeds)) - set(results(root, row, project)))]
@@ -98,12 +98,12 @@ def run_missing(root: Path, rows: Iterable[Row], data_dir: str,
 
 
 def require_mnist(data_dir: str) -> None:
-    """Download MNIST if it is not there; UserError if it cannot be had or data_dir has another."""
+    """Download MNIST if it is not there; UserError if that fails or data_dir has other data."""
     name = input_data.load(argparse.Namespace(
         data_dir=data_dir, dataset='mnist', validation_size=5000, seed=0, quiet=False)).name
     if name != 'MNIST':
-        raise UserError(f'{data_dir} holds {name}, and the articles are about MNIST; name the '
-                        'folder of its files with --data-dir')
+        raise UserError(f'{data_dir} has {name}, but the articles use MNIST; name the folder of '
+                        'its files with --data-dir')
 
 
 def results(root: Path, row: Row, project: Path = paths.PROJECT_ROOT) -> dict:
@@ -148,14 +148,14 @@ def _read(path, row):
 
 def run_script(root: Path, row: Row, seed: int, data_dir: str,
                project: Path = paths.PROJECT_ROOT) -> dict:
-    """Run a script of articles/ with one seed, keep what it prints, and return the result.
+    """Run a script of articles/ with one seed, save its output, and return the result.
 
-    Its output also goes to stderr as it comes. Raises UserError (status 1, or 130 after Ctrl-C) if
-    it fails; its own stderr is kept then, in seedN.stderr.
+    Its stdout is also copied to stderr. Raises UserError (status 1, or 130 after Ctrl-C) if it
+    fails; its stderr is then kept in seedN.stderr.
     """
     kept = root / 'articles' / row.name / f'seed{seed}'
     kept.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(str(kept), ignore_errors=True)  # of an older text, or of a run that was stopped
+    shutil.rmtree(str(kept), ignore_errors=True)  # of an older text, or of an unfinished run
     command = [row.script, *row.flags, '--seed', str(seed)]
     options = ['--data-dir', data_dir, *(['--log-dir', str(kept)] if row.writes else [])]
     print('$ python', *command, file=sys.stderr)
@@ -165,8 +165,8 @@ def run_script(root: Path, row: Row, seed: int, data_dir: str,
         status = _run([sys.executable, '-u', str(project / row.script), *command[1:], *options],
                       kept.with_suffix('.txt'), messages)
     except KeyboardInterrupt:
-        raise UserError(f'interrupted; finished runs are kept in {root}, and the same command goes '
-                        'on', 130) from None
+        raise UserError(f'interrupted; finished runs are kept in {root}, and the same command '
+                        'continues', 130) from None
     seconds = time.perf_counter() - started
     output = kept.with_suffix('.txt').read_text(encoding='utf-8')
     figures = {name: re.findall(pattern, output, re.MULTILINE)[-1:]
@@ -177,7 +177,7 @@ def run_script(root: Path, row: Row, seed: int, data_dir: str,
             '_', ' ')
         raise UserError(f'{" ".join(command)} {what}; see {messages}' + (last and f' ({last})'), 1)
     messages.unlink()
-    from digits.tensorflow_v1 import tf  # seconds, and only its version is wanted
+    from digits.tensorflow_v1 import tf  # imported here: it takes seconds
     result = {
         'script': row.script, 'flags': row.flags, 'seed': seed, 'sha256': sha256,
         **{name: json.loads(found[0]) for name, found in figures.items() if found},
@@ -190,8 +190,7 @@ def run_script(root: Path, row: Row, seed: int, data_dir: str,
 
 
 def _run(command, output, messages):
-    """Run a command, its stdout into a file and onto stderr, its stderr into another; its status.
-    """
+    """Run a command, copy its stdout to a file and to stderr, its stderr to another file."""
     with open(str(output), 'w', encoding='utf-8') as out, open(str(messages), 'wb') as err:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=err, universal_newlines=True, encoding='utf-8')
@@ -220,7 +219,7 @@ def table(root: Path, project: Path = paths.PROJECT_ROOT) -> List[str]:
 
 
 def _cells(row, done):
-    """What stands under 'ours', 'steps' and 'seconds'."""
+    """The cells of the columns ours, steps and seconds."""
     accuracies = [result[row.measure] for result in done]
     ours = (f'{statistics.mean(accuracies):.4f} ({min(accuracies):.4f} to {max(accuracies):.4f}, '
             f'n = {len(done)})')

@@ -1,21 +1,22 @@
-"""How sure a run may be: calibrated probabilities, and when to say "not sure".
+"""Calibrated probabilities, and when a prediction is not sure.
 
-Each takes one number, fitted to the logits of the validation images, which are not trained on:
+Both have one parameter, fitted to the logits of the validation images, which are not trained on:
 
 - `scale` multiplies the logits before the softmax (temperature scaling, Guo et al., "On calibration
-  of modern neural networks", 2017), so that of answers given at 90 %, nine in ten are right;
-- `least` is how far the largest logit must stand above the mean of the ten (after Hendrycks et al.,
-  "Scaling out-of-distribution detection", 2022). A letter or a scribble moves no logit that far.
+  of modern neural networks", 2017), so that nine in ten predictions made with 90 % are right;
+- `least`: a prediction is sure if the largest logit is at least this much above the mean of the ten
+  (after Hendrycks et al., "Scaling out-of-distribution detection", 2022). For letters and scribbles
+  it usually is not.
 """
 from typing import Dict, List
 
 import numpy as np
 
-REFUSED = 0.005  # the share of validation images to be not sure of: half of what is acceptable
+REFUSED = 0.005  # the fraction of validation images to mark as not sure: half of what is acceptable
 
 
 def fit(logits: np.ndarray, labels: np.ndarray) -> Dict[str, float]:
-    """{'scale', 'least', 'error'} for logits float [n, 10] and the right digits [n], n at least 1.
+    """{'scale', 'least', 'error'} for logits float [n, 10] and labels [n], n at least 1.
 
     error: the expected calibration error of the scaled probabilities on these images, in [0, 1].
     """
@@ -36,7 +37,7 @@ def probabilities(logits: np.ndarray, scale: float = 1.0) -> np.ndarray:
 
 
 def reasons(logits: np.ndarray, least: float, scale: float = 1.0) -> List[str]:
-    """For each row of logits [n, 10]: '' or, in few words, why its digit is not sure."""
+    """For each row of logits [n, 10]: '' or a short reason why the prediction is not sure."""
     found = []
     for lead, row in zip(_lead(logits), probabilities(logits, scale)):
         digit, runner_up = np.argsort(-row, kind='stable')[:2]
@@ -50,10 +51,10 @@ def reasons(logits: np.ndarray, least: float, scale: float = 1.0) -> List[str]:
 
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
-    """The expected calibration error, in [0, 1], of probabilities [n, 10] for the digits [n].
+    """The expected calibration error, in [0, 1], of probabilities [n, 10] for labels [n].
 
-    The mean distance between the largest probability and the share that is right, over images in
-    `bins` equal ranges of that probability (Naeini, Cooper and Hauskrecht, 2015).
+    The mean difference between the largest probability and the accuracy, over images in `bins`
+    equal ranges of that probability (Naeini, Cooper and Hauskrecht, 2015).
     """
     sure = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels

@@ -1,8 +1,8 @@
 """Checkpoints in a run's folder: TensorFlow's Saver files for graphs, weights.npz for NumPy.
 
-Both record the step, appear whole or not at all, and hold numbers only. A model is a program, so
-no graph is ever read from a file: the script that made a checkpoint builds its graph again in code.
-Checksums are verified before anything is used, without TensorFlow's own reader.
+Both record the step, are written atomically, and contain numbers only. A graph can run any code, so
+none is ever read from a file: the lesson builds it again. Checksums are verified before anything is
+used, without TensorFlow's own reader.
 """
 import abc
 import contextlib
@@ -24,29 +24,25 @@ from digits.training.record import LESSON_NAME
 
 
 def exist(folder: Path) -> bool:
-    """Whether a run's folder holds a checkpoint of either kind."""
+    """Whether a run's folder has a checkpoint of either kind."""
     return bool(_npz_files(folder)) or any(folder.glob('model.ckpt-*.index'))
 
 
 class Checkpoints(abc.ABC):
-    """The checkpoints in a run's folder: which one is read, and what is said of unreadable ones."""
+    """The checkpoints in a run's folder. Selects the one to read, and reports damaged ones."""
 
     _all = ''  # the suffix that matches all files of one checkpoint
 
     def __init__(self, folder: Path):
         self._folder = folder
 
-    @abc.abstractmethod
     def steps(self) -> List[int]:
-        """The steps of the whole checkpoints, ascending."""
+        """The steps of the checkpoints that `remove` can delete, ascending; by default none."""
+        return []
 
     @abc.abstractmethod
     def save(self, step: int) -> None:
-        """Write a checkpoint; UserError (status 1) if the disk does not take it."""
-
-    @abc.abstractmethod
-    def remove(self, step: int) -> None:
-        """Delete the checkpoint of a step."""
+        """Write a checkpoint; UserError (status 1) if that fails."""
 
     @abc.abstractmethod
     def _files(self) -> List[Path]:
@@ -58,15 +54,16 @@ class Checkpoints(abc.ABC):
 
     @abc.abstractmethod
     def _assign(self, arrays: Dict[str, np.ndarray]) -> None:
-        """Make these the values that the run goes on with."""
+        """Set the values of the model."""
 
-    @abc.abstractmethod
-    def _pass_over(self, file: Path) -> None:
-        """Count a checkpoint no longer: it cannot be restored."""
+    def remove(self, step: int) -> None:  # noqa: B027
+        """Delete the checkpoint of a step."""
 
-    @abc.abstractmethod
-    def _remove_partial_files(self) -> None:
-        """Delete what was left by a writer that was killed, or that met the end of the disk."""
+    def _pass_over(self, file: Path) -> None:  # noqa: B027
+        """Ignore a checkpoint from now on: it cannot be restored."""
+
+    def _remove_partial_files(self) -> None:  # noqa: B027
+        """Delete the incomplete files of a writer that was killed or had no space left."""
 
     def restore(self) -> int:
         """Read the newest checkpoint; returns its step.
@@ -86,10 +83,10 @@ class Checkpoints(abc.ABC):
         return step
 
     def resume(self) -> int:
-        """Read the newest checkpoint that is whole and fits; returns its step, 0 if there is none.
+        """Read the newest intact checkpoint that fits; returns its step, 0 if there is none.
 
-        Names on stderr the damaged ones that it passes over. Raises UserError if there are
-        checkpoints and none is whole.
+        Names on stderr the damaged ones that it skips. Raises UserError if there are checkpoints
+        and none can be restored.
         """
         found = self._files()
         if not found:
@@ -97,7 +94,7 @@ class Checkpoints(abc.ABC):
         newest = self._newest_whole(lambda error: print(
             f'{error}: going back to the checkpoint before it', file=sys.stderr))
         if not newest:
-            raise UserError(f'{self._folder}: none of its checkpoints ({len(found)}) is whole and '
+            raise UserError(f'{self._folder}: none of its checkpoints ({len(found)}) is intact and '
                             'of this script; train again in another folder')
         step, arrays = newest
         self._assign(arrays)
@@ -138,19 +135,18 @@ class SaverCheckpoints(Checkpoints):
         self._session, self._saver, self._tf = session, saver, tf
         with session.graph.as_default():
             self._variables = {variable.op.name: variable for variable in tf.global_variables()}
-        self._void: Set[int] = set()  # the steps of files that have turned out not to be whole
+        self._void: Set[int] = set()  # the steps of damaged checkpoints
 
     def steps(self) -> List[int]:
-        """The steps of all checkpoints, ascending. An index is written last: it marks a whole one.
-        """
+        """The steps of all checkpoints, ascending; complete ones have an index, written last."""
         found = (re.fullmatch(r'model\.ckpt-([0-9]{1,18})\.index', path.name)
                  for path in self._folder.glob('model.ckpt-*.index'))
         return sorted({int(match.group(1)) for match in found if match} - self._void)
 
     def save(self, step: int) -> None:
-        """Write the variables; UserError (status 1) if the disk does not take them."""
+        """Write the variables; UserError (status 1) if that fails."""
         try:
-            # Which checkpoints stay is the run's to say, not the Saver's: it is to forget them.
+            # The run deletes old checkpoints, not the Saver, which therefore must not list them.
             self._saver.set_last_checkpoints_with_time([])
             self._saver.save(self._session, str(self._folder / 'model.ckpt'), global_step=step,
                              write_meta_graph=False)
@@ -170,8 +166,9 @@ class SaverCheckpoints(Checkpoints):
         try:
             return _step(prefix), tensor_bundle.read(prefix, wanted)
         except tensor_bundle.MismatchedCheckpoint as error:
-            raise UserError(f'{prefix}: of another graph than the lesson builds now ({error}); '
-                            f'{LESSON_NAME} beside it has the lesson as it was') from error
+            raise UserError(f'{prefix}: does not fit the graph that the lesson builds now '
+                            f'({error}); {LESSON_NAME} beside it is the lesson that fits'
+                            ) from error
         except (tensor_bundle.CorruptCheckpoint, OSError) as error:
             raise UserError(f'{prefix}: damaged ({_reason(error)})') from error
 
@@ -202,38 +199,26 @@ def _step(prefix):
 
 
 class ArrayCheckpoints(Checkpoints):
-    """weights.npz: named arrays, updated in place by their owner, and the step they belong to.
+    """weights.npz: named arrays, which the lesson updates in place, and their step.
 
-    The one before it is in weights.previous.npz.
+    The checkpoint before it is in weights.previous.npz.
     """
 
     def __init__(self, folder: Path, arrays: Dict[str, np.ndarray]):
         super().__init__(folder)
         self._arrays = arrays
 
-    def steps(self) -> List[int]:
-        """The steps of the whole checkpoints, ascending; of two at most."""
-        steps = []
-        for path in self._files():
-            with contextlib.suppress(UserError):
-                steps.append(self._read(path)[0])
-        return sorted(steps)
-
     def save(self, step: int) -> None:
-        """Write the arrays under a temporary name, then give the file its own."""
+        """Write the arrays atomically; UserError (status 1) if that fails."""
         path, previous = (self._folder / name for name in NPZ)
-        unfinished = path.with_suffix('.unfinished')
         contents: Dict[str, Any] = {'step': np.int64(step), **self._arrays}
         try:
-            with open(str(unfinished), 'wb') as file:
-                np.savez(file, **contents)
-            files.fsync(unfinished)
-            if path.exists() and self._whole(path):
-                os.replace(str(path), str(previous))
-            os.replace(str(unfinished), str(path))
+            with files.replacing(path) as unfinished:
+                with open(str(unfinished), 'wb') as file:
+                    np.savez(file, **contents)
+                if path.exists() and self._whole(path):
+                    os.replace(str(path), str(previous))
         except OSError as error:
-            with contextlib.suppress(OSError):
-                unfinished.unlink()
             raise self._unwritten(error) from error
 
     def _whole(self, path):
@@ -260,18 +245,9 @@ class ArrayCheckpoints(Checkpoints):
         for name, array in self._arrays.items():
             array[...] = arrays[name]
 
-    def _pass_over(self, path):
-        """Nothing: the next save takes its place."""
-
-    def _remove_partial_files(self):
-        """Nothing: the next save takes the unfinished file's place."""
-
-    def remove(self, step: int) -> None:
-        """Nothing: the next save takes its place."""
-
 
 NPZ = 'weights.npz', 'weights.previous.npz'
-# What Python's readers of .npz raise, most of it from zipfile.
+# Exceptions when reading a .npz file, most of them from zipfile.
 UNREADABLE = (tensor_bundle.CorruptCheckpoint, OSError, ValueError, KeyError, EOFError,
               RuntimeError, OverflowError, struct.error, zipfile.BadZipFile, zlib.error)
 
@@ -282,7 +258,7 @@ def _npz_files(folder):
 
 
 def _npz_arrays(path, wanted):
-    """The arrays of an .npz file, by name: (dtype, shape) in `wanted`; nothing else is unpacked."""
+    """The arrays of an .npz file, by name: (dtype, shape) in `wanted`; the rest is not read."""
     sizes = {name: int(np.prod(shape)) * dtype.itemsize for name, (dtype, shape) in wanted.items()}
     if path.stat().st_size > sum(sizes.values()) + 10000:
         raise tensor_bundle.MismatchedCheckpoint(f'has {path.stat().st_size:,} bytes')
@@ -300,17 +276,16 @@ def _npz_array(archive, name, dtype, shape, size):
     with archive.open(f'{name}.npy') as file:
         start = file.read(10)  # the format's name and version, and the length of the header
         header = file.read(int.from_bytes(start[8:], 'little')).decode('latin-1').strip()
-        # NumPy's reader would parse this as Python; we know what it must be.
+        # NumPy's reader would evaluate this as Python; here it must be an exact text.
         if start[:8] != b'\x93NUMPY\1\0' or header != (
                 f"{{'descr': {dtype.str!r}, 'fortran_order': False, 'shape': {shape}, }}"):
             raise tensor_bundle.MismatchedCheckpoint(f'its {name} is not {dtype} {list(shape)}')
-        data = file.read(size + 1)  # to the end, where the checksum is compared
+        data = file.read(size + 1)  # to the end, where zipfile compares the checksum
     return tensor_bundle.finite(np.frombuffer(data, dtype).reshape(shape), name)
 
 
 def _reason(error):
-    """What happened, in a line; TensorFlow says it just before it names the graph's node, [[...]].
-    """
+    """The reason, in one line; TensorFlow's message has it before the graph's node, [[...]]."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return str(error).split('\n\t [[')[0].strip().split('\n')[-1][:200]

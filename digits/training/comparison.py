@@ -1,4 +1,4 @@
-"""Runs as a table: those that differ only by their seed are one line of it."""
+"""Runs as a table; those that differ only by seed are one line."""
 import difflib
 import json
 import statistics
@@ -24,12 +24,12 @@ def read_runs(root: Path) -> List[Tuple[Path, Record]]:
 
 
 def group(runs: Iterable[Tuple[Path, Record]]) -> List[dict]:
-    """Runs that differ only by seed, together; MNIST first, the best first, the unfinished last.
+    """Group runs that differ only by seed; MNIST first, the best first, unfinished ones last.
 
-    Runs of different texts of a lesson, or on different processors or versions, are not together.
+    Runs with different lesson texts, processors or versions are in different groups.
     Returns dictionaries: script, dataset, recipe, precision, versions, processor, lesson_sha256,
     seeds (of the finished runs), test_accuracies (one a seed), mean, sd (None for one seed),
-    parameters, seconds (median of whole processes), unfinished (how far those came).
+    parameters, seconds (median of whole processes), unfinished (their progress).
     """
     groups: Dict[str, dict] = {}
     for _, record in runs:
@@ -57,7 +57,7 @@ def group(runs: Iterable[Tuple[Path, Record]]) -> List[dict]:
 
 
 def table(rows: List[dict]) -> List[str]:
-    """The groups as aligned lines; scores on anything but MNIST say so."""
+    """The groups as aligned lines; data sets other than MNIST are marked."""
     lines = [('script', 'data set', 'seeds', 'test accuracy', 'parameters', 'seconds', 'recipe')]
     for row in rows:
         accuracy = f'{row["mean"]:.4f}' if row['seeds'] else ''
@@ -77,7 +77,7 @@ def table(rows: List[dict]) -> List[str]:
 
 
 def _differences(row, rows):
-    """What tells a group apart from others of its script, data set and recipe."""
+    """How a group differs from others with the same script, data set and recipe."""
     alike = [other for other in rows if all(
         other[name] == row[name] for name in ('script', 'dataset', 'recipe'))]
 
@@ -99,10 +99,10 @@ def _differences(row, rows):
 
 
 def difference(before: Path, after: Path) -> List[str]:
-    """The lines that say what was changed from one run to another, and what it brought.
+    """Lines that compare two runs: lessons, flags and results.
 
     The differences of the lessons' texts and of the flags, then test accuracy, parameters and
-    seconds of both. Raises UserError if one of the folders holds no run.
+    seconds of both. Raises UserError if one of the folders has no run.
     """
     records = [Record.read(folder) for folder in (before, after)]
     texts = _text(before), _text(after)

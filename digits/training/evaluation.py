@@ -1,4 +1,4 @@
-"""How well a model does on a data set: on the way, and once, at the end, on the test set."""
+"""Evaluation of a model: during training, and once, at the end, on the test set."""
 import argparse
 import math
 import sys
@@ -16,7 +16,7 @@ from digits.training.record import Record
 
 
 def evaluate(model: Model, dataset: DataSet) -> Tuple[float, float]:
-    """Loss and accuracy over a whole data set, means over its images."""
+    """Mean loss and accuracy over a data set."""
     scores = [(*model.evaluate(images, labels), len(images))
               for images, labels in dataset.in_order(CHUNK)]
     losses, accuracies, counts = zip(*scores)
@@ -25,8 +25,10 @@ def evaluate(model: Model, dataset: DataSet) -> Tuple[float, float]:
 
 
 def interval(total_steps: int, steps_an_epoch: float) -> int:
-    """Steps between two evaluations: an epoch, or a fifth of a short run, or of a long run as many
-    epochs as make twenty evaluations. Where every step is an epoch, a fifth of the run.
+    """The number of steps between two evaluations.
+
+    An epoch, but at most a fifth of the run; in a long run, a multiple of that, for at most twenty
+    evaluations. If every step is an epoch, a fifth of the run.
     """
     every = math.ceil(total_steps / 5)
     if steps_an_epoch > 1:
@@ -48,9 +50,9 @@ def validate(model: Model, data: Datasets, record: Record, step: int, loss: Opti
 
 def note(record: Record, step: int, loss: Optional[float],
          scores: Optional[Tuple[float, float]]) -> None:
-    """Enter an evaluation into the record: the loss of training, (loss, accuracy) of validation."""
+    """Add to the record the training loss, and the (loss, accuracy) on validation images."""
     entry = record.evaluations.setdefault(str(step), {})
-    if loss is not None:  # as where a run was resumed after its last step
+    if loss is not None:  # it is None if the run was resumed after its last step
         entry['loss'] = float(loss)
     if scores is None:
         return
@@ -63,18 +65,18 @@ def note(record: Record, step: int, loss: Optional[float],
 
 def diverged(args: argparse.Namespace, record: Record, loss: float, good_step: Optional[int],
              folder: Path) -> UserError:
-    """What to raise when the loss is not finite; good_step: of the last good checkpoint."""
+    """The exception for a loss that is not finite; good_step: of the last good checkpoint."""
     kept = 'no checkpoint was written before' if good_step is None else \
         f'the last good checkpoint is that of step {good_step:,}'
-    return UserError(f'step {record.steps:,}: the loss is {loss}, training has diverged; most '
-                     f'often --learning-rate {args.learning_rate:g} is too large: try a smaller '
+    return UserError(f'step {record.steps:,}: the loss is {loss}, training has diverged; '
+                     f'usually --learning-rate {args.learning_rate:g} is too large: try a smaller '
                      f'one ({kept}, in {from_here(folder)})', 1)
 
 
 class Final:
-    """The scores of a trained model at the end of a run, by the session that trained it.
+    """The scores of a trained model at the end of a run.
 
-    accuracy: of the test set. probabilities: calibrated, of the validation images; None without.
+    accuracy: of the test set. probabilities: calibrated, of the validation images, or None.
     """
 
     def __init__(self, model: Model, data: Datasets, record: Record):
@@ -96,9 +98,9 @@ class Final:
         record.test_accuracy = round(self.accuracy, 4)
 
     def summarize(self, summaries: Any, step: int) -> None:
-        """Show in TensorBoard the result, the first layer, what was missed, and fc1's activations.
+        """Write the accuracy, the first layer, missed digits and fc1's activations for TensorBoard.
 
-        summaries: tensorboard.Summaries, which not every run imports.
+        summaries: tensorboard.RunSummaries, which not every run imports.
         """
         summaries.training(step, test_accuracy=self.accuracy)
         summaries.filters(step, *next(iter(self._model.weights().items())))
@@ -114,7 +116,7 @@ class Final:
 
     def draw(self, folder: Path) -> None:
         """Draw digits.png, curves.png, missed.png, weights.png and maps.png into the folder."""
-        from digits.training import plots  # matplotlib, only for who asked
+        from digits.training import plots  # imports matplotlib
         plots.of_run(folder, self._record, self._data, self._model)
 
     def print_results(self, folder: Path, quiet: bool) -> None:

@@ -1,4 +1,4 @@
-"""The flags of every training script, and those that an interrupted run goes on with."""
+"""The flags of all training scripts, and how a resumed run gets its own."""
 import argparse
 import copy
 from pathlib import Path
@@ -10,15 +10,15 @@ from digits.errors import UserError
 from digits.training import folders
 from digits.training.record import Record
 
-# What may differ between a run and its resumption.
+# Flags that may differ when a run is resumed.
 MAY_DIFFER = {'run_dir', 'resume', 'quiet', 'data_dir', 'device', 'plots', 'local', 'job_name',
               'task_index', 'ps_hosts', 'worker_hosts', 'wait', 'checkpoint_every'}
-# Nor do these make a recipe of their own: compare.py has columns for them, or needs none.
+# Flags that are not part of the recipe: compare.py has columns for them, or ignores them.
 NOT_IN_RECIPE = MAY_DIFFER | {'seed', 'dataset', 'summary_every'}
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that knows by what option each of its flags is typed."""
+    """An ArgumentParser that knows the option string of each flag."""
 
     def __init__(self, *args: Any, **options: Any):
         self.options: Dict[str, str] = {}  # {'batch_size': '--batch-size'}
@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
         return action
 
     def typed(self, name: str, value: Any) -> List[str]:
-        """The words that set the flag `name` to a value, as one would type them."""
+        """The command-line words that set the flag `name` to a value."""
         if value is None or value is False:
             return []
         values = [] if value is True else value if isinstance(value, list) else [value]
@@ -41,8 +41,8 @@ class Parser(argparse.ArgumentParser):
             for word in values)]
 
     def given(self, argv: Optional[Sequence[str]] = None) -> Dict[str, Any]:
-        """The flags that are on the command line, without the defaults."""
-        absent = object()  # argparse gives a default only to what is not there yet
+        """The flags on the command line, without defaults."""
+        absent = object()  # argparse sets a default only for a missing attribute
         found = self.parse_args(argv, argparse.Namespace(
             **dict.fromkeys(vars(self.parse_args(argv)), absent)))
         return {name: value for name, value in vars(found).items() if value is not absent}
@@ -67,13 +67,13 @@ def parser(script: str, doc: Optional[str], *, steps: Optional[int] = None,
                       help='or: minibatches to train on' + _default(steps))
     if batch_size:
         made.add_argument('--batch-size', type=positive_int, default=batch_size, metavar='N',
-                          help='images a step' + _default(batch_size))
+                          help='images per step' + _default(batch_size))
         made.add_argument('--validation-size', type=non_negative_int, default=5000, metavar='N',
-                          help='training images to watch instead of learning from (default 5000)')
+                          help='training images kept for validation (default 5000)')
     made.add_argument('--learning-rate', type=positive_float, default=learning_rate, metavar='RATE',
-                      help='size of the steps' + _default(learning_rate))
+                      help='learning rate of the optimizer' + _default(learning_rate))
     made.add_argument('--seed', type=command_line.seed, default=0, metavar='N',
-                      help='of weights and shuffles; the same seed gives the same numbers (0)')
+                      help='random seed; the same seed gives the same numbers (default 0)')
     if precision:
         made.add_argument('--device', default='auto', metavar='NAME', type=command_line.device,
                           help='auto, cpu, gpu, or gpu:1 for the second one (auto)')
@@ -83,28 +83,28 @@ def parser(script: str, doc: Optional[str], *, steps: Optional[int] = None,
     made.add_argument('--summary-every', type=non_negative_int, default=100, metavar='N',
                       help='write to TensorBoard every N steps; 0: nothing (default 100)')
     made.add_argument('--plots', action='store_true',
-                      help='draw digits, learning curves, weights and what was missed')
+                      help='draw digits, learning curves, weights and missed digits')
     made.add_argument('--run-dir', metavar='DIR',
-                      help='the folder to write (default: a new one in runs/), '
-                      'or with --resume the one to go on in')
+                      help='folder of the run (default: a new one in runs/), '
+                      'or with --resume the run to continue')
     made.add_argument('--resume', action='store_true',
-                      help='go on with the interrupted run in --run-dir, or with the newest')
+                      help='continue the run in --run-dir, or the newest unfinished one')
     made.add_argument('--quiet', action='store_true', help='print results only')
     made.set_defaults(script=Path(script).stem)
     return made
 
 
 def parse_args(parser: Parser, argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
-    """The flags; with --resume those of the interrupted run, which args.run_dir then names.
+    """The flags; with --resume those of the unfinished run, whose folder is then args.run_dir.
 
-    args.recipe is what shapes the run and is not at its default, as one would type it.
+    args.recipe: the flags that shape the run and differ from their defaults, as typed.
     Raises UserError if there is no unfinished run, or if a flag contradicts the one there is.
     """
     args, given = parser.parse_args(argv), parser.given(argv)
     if {'epochs', 'steps'} <= set(given):
         parser.error('argument --steps: not allowed with argument --epochs')
     for flag, other in (('epochs', 'steps'), ('steps', 'epochs')):
-        if flag in given:  # the other one's default does not count then
+        if flag in given:  # the other one's default does not apply then
             setattr(args, other, None)
     args.recipe = ' '.join(
         word for name, value in vars(args).items()
@@ -125,15 +125,15 @@ def parse_args(parser: Parser, argv: Optional[Sequence[str]] = None) -> argparse
             raise UserError(f'{" ".join(parser.typed(name, value))}: the run to resume has '
                             f'{kept[name]}; leave the flag out')
     vars(args).update(kept, run_dir=str(folder), recipe=record.recipe)
-    if record.dataset == 'strokes':  # 'auto' might find MNIST by now
+    if record.dataset == 'strokes':  # 'auto' might now find MNIST
         args.dataset = 'strokes'
-    if 'precision' in kept:  # and choose otherwise on another machine
+    if 'precision' in kept:  # 'auto' may differ on another machine
         args.precision = record.precision
     return args
 
 
 def _kept(parser, folder, flags):
-    """The flags that run.json records, held to the rules for typed ones; UserError otherwise."""
+    """The flags in run.json, validated like those on the command line; UserError otherwise."""
     def refuse(reason):
         raise UserError(f'{folder}: its run.json is not the record of a run ({reason})')
 
@@ -146,7 +146,7 @@ def _kept(parser, folder, flags):
     for name, value in kept.items():
         if value is None:
             continue
-        if type(typed[name]) not in (bool, int, float, str, list):  # made of the text by a type
+        if type(typed[name]) not in (bool, int, float, str, list):  # converted by an argparse type
             kept[name] = typed[name]
         elif typed[name] != value:
             refuse('a flag in it is of a wrong type')

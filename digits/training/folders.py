@@ -1,4 +1,4 @@
-"""A run's folder: where it is, who may write in it, what it keeps."""
+"""A run's folder: its name, its lock, and the files in it."""
 import argparse
 import ast
 import contextlib
@@ -22,11 +22,11 @@ from digits.training.record import LESSON_NAME, Record
 
 
 class RunFolder:
-    """The folder of a run that trains, as a context: locked, with its record and lesson's text.
+    """The folder of a run during training, as a context: locked, with its record and lesson's text.
 
-    `path` is the folder, `record` its Record; `resumed` says whether it held a run before.
+    `path` is the folder, `record` its Record, `resumed` whether the run was there before.
     With args.resume it is args.run_dir, otherwise a new one. Raises UserError if another process is
-    training in it, if the run in it is of another data set, if nothing can be written there.
+    training in it, if its data set is another one, or if it cannot be written to.
     """
 
     def __init__(self, args: argparse.Namespace, data: Datasets, model: Model,
@@ -44,8 +44,8 @@ class RunFolder:
             if self.resumed:
                 self.record = Record.read(self.path)
                 if self.record.dataset != data.name:
-                    raise UserError(f'{self.path} was trained on {self.record.dataset}, and '
-                                    f'{args.data_dir} holds {data.name}')
+                    raise UserError(f'{self.path} was trained on {self.record.dataset}, but '
+                                    f'{args.data_dir} has {data.name}')
             else:
                 self.record = Record.new(args, data.name, self._total_steps)
             self.record = dataclasses.replace(
@@ -53,13 +53,13 @@ class RunFolder:
                 arrays=model.arrays, placeholders=model.placeholders, precision=model.precision,
                 pixel_max=255 if one.dtype == np.uint8 else 1)
             self._keep_lesson()
-            if not self.resumed:  # a kill from here on leaves a run to resume
+            if not self.resumed:  # from here on, a killed run can be resumed
                 self.record.write(self.path)
             self._stack = stack.pop_all()
         return self
 
     def begin(self, step: int) -> float:
-        """Note that the run goes on after a step; returns the seconds of training before that.
+        """Record that the run starts after `step`; return the seconds of training before it.
 
         Evaluations after the checkpoint are discarded.
         """
@@ -75,7 +75,7 @@ class RunFolder:
 
     def write(self, status: str, step: int, images: int, training_seconds: float,
               training_accuracy: Optional[float] = None) -> None:
-        """Write the record after a step; images: how many the steps so far have learned from."""
+        """Write the record after a step; images: how many have been trained on so far."""
         record = self.record
         record.status, record.steps = status, int(step)
         record.seconds.update(
@@ -88,7 +88,7 @@ class RunFolder:
         record.write(self.path)
 
     def _keep_lesson(self):
-        """Keep the lesson's text; of a run resumed with another one, both."""
+        """Save the lesson's text; if a resumed run has a different one, save both."""
         text, path = lesson_text(self._args.script), self.path / LESSON_NAME
         try:
             kept = ''
@@ -96,7 +96,7 @@ class RunFolder:
                 kept = path.read_text(encoding='utf-8', errors='replace')
             if not path.exists() or not kept.endswith(text):
                 if kept:
-                    print(f'{self._args.script}.py was changed after this run began; it goes on '
+                    print(f'{self._args.script}.py was changed after this run began; it continues '
                           'with the new text', file=sys.stderr)
                     text = f'{kept}\n\n# ---- resumed with:\n\n{text}'
                 files.write_whole(path, text.encode())
@@ -105,7 +105,7 @@ class RunFolder:
         self.record.lesson_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
 
     def keep_checkpoints(self, checkpoints: Checkpoints) -> None:
-        """Of the run's checkpoints keep the last two and that of the best evaluation."""
+        """Delete all checkpoints but the last two and that of the best evaluation."""
         best = self.record.best['step'] if self.record.best else None
         for step in checkpoints.steps()[:-2]:
             if step != best:
@@ -116,9 +116,9 @@ class RunFolder:
 
 
 def lesson_text(script: str) -> str:
-    """The text of a script and of those beside it that it imports, each under its name.
+    """The text of a script and of the scripts beside it that it imports.
 
-    A script that is no file of the project (a test's, say) has an empty text.
+    The text is empty for a script that is not a file of the project, such as a test's.
     """
     texts, names = {}, [script]
     while names:
@@ -145,7 +145,7 @@ def lesson_path(script: str) -> Optional[Path]:
 
 
 def new_folder(args: argparse.Namespace) -> Path:
-    """Make --run-dir, or runs/SCRIPT/TIME-seedN; UserError if it holds something already."""
+    """Make --run-dir, or runs/SCRIPT/TIME-seedN; UserError if it is not empty."""
     if not args.run_dir:
         return timed_folder(paths.RUNS, args.script, args.seed)
     folder = Path(args.run_dir)
@@ -157,7 +157,7 @@ def new_folder(args: argparse.Namespace) -> Path:
     except OSError as error:
         raise locks.unkept(folder, error) from error
     if held:
-        raise UserError(f'{folder} is not empty: add --resume to go on with the run in it, or '
+        raise UserError(f'{folder} is not empty: add --resume to continue the run in it, or '
                         'name another folder')
     return folder
 
@@ -188,6 +188,6 @@ def newest_unfinished(script: str) -> Path:
         try:
             if Record.read(folder).status in ('running', 'interrupted'):
                 return folder
-        except UserError as error:  # one damaged run must not keep the others from going on
+        except UserError as error:  # a damaged run does not prevent resuming another
             print(f'skipped: {error}', file=sys.stderr)
     raise UserError(f'there is no unfinished run of {script}.py in {paths.RUNS}')

@@ -1,4 +1,4 @@
-"""What can be found in any lesson's graph: its layers, their outputs, its placeholders."""
+"""Find layers, their outputs and placeholders in any lesson's graph."""
 from typing import Dict, List, Tuple
 
 from digits.tensorflow_v1 import tf
@@ -8,13 +8,13 @@ ACTIVATIONS = {'Relu', 'Relu6', 'LeakyRelu', 'Elu', 'Selu', 'Softplus', 'Softsig
 POOLS = {'MaxPool', 'MaxPoolV2'}
 NORMALISATION = {'Mul', 'FusedBatchNorm', 'FusedBatchNormV3', 'If'}
 BARRIERS = {'Conv2D', 'DepthwiseConv2dNative', 'MatMul', 'Reshape'}  # another layer begins
-# Operations whose numbers come from a hidden state, which no checkpoint has.
+# Operations with a hidden random state, which no checkpoint has.
 STATEFUL_RANDOM = {'RandomUniform', 'RandomUniformInt', 'RandomStandardNormal', 'TruncatedNormal',
                    'RandomGamma', 'RandomShuffle', 'Multinomial', 'RandomPoissonV2'}
 
 
 def activations(logits: tf.Tensor) -> Dict[str, tf.Tensor]:
-    """{'conv1/activations': tensor} of what the logits come from: each activation, and logits."""
+    """{'conv1/activations': tensor} of each activation behind the logits, and of the logits."""
     found = [op.outputs[0] for op in _ancestors(logits) if op.type in ACTIVATIONS] + [logits]
     names: Dict[str, tf.Tensor] = {}
     for tensor in found:
@@ -28,8 +28,8 @@ def activations(logits: tf.Tensor) -> Dict[str, tf.Tensor]:
 def feature_maps(logits: tf.Tensor) -> List[Tuple[str, tf.Tensor]]:
     """[(title, tensor [n, h, w, filters])] of each convolution behind the logits, in order.
 
-    First its output, then that after its activation. A lesson may pool before bias and ReLU, which
-    is quicker and the same: what is given is not pooled, which adds operations to the graph.
+    First its output, then that of its activation. If a lesson pools before bias and ReLU, which is
+    equivalent and faster, maps without pooling are returned; that adds operations to the graph.
     """
     found = []
     behind = set(_ancestors(logits))
@@ -45,7 +45,7 @@ def feature_maps(logits: tf.Tensor) -> List[Tuple[str, tf.Tensor]]:
         steps = [word for word, types in (
             ('normalisation', NORMALISATION), ('bias', {'BiasAdd', 'Add', 'AddV2'}),
             ('pooling', POOLS)) if types & set(kinds)]
-        if steps[:2] == ['normalisation', 'bias']:  # whose sums are its own
+        if steps[:2] == ['normalisation', 'bias']:  # the additions are part of the normalisation
             del steps[1]
         steps.append({'Relu': 'ReLU'}.get(kinds[-1], kinds[-1]))
         after = path[-1].outputs[0]
@@ -65,7 +65,7 @@ def unrepeatable(loss: tf.Tensor) -> List[str]:
 
 
 def placeholders(logits: tf.Tensor) -> List[str]:
-    """The names, without scopes, of what the logits are fed."""
+    """The names, without scopes, of the placeholders behind the logits."""
     return [op.name.split('/')[-1] for op in _ancestors(logits)
             if op.type in ('Placeholder', 'PlaceholderWithDefault')]
 
@@ -79,7 +79,7 @@ def _path_to_activation(conv, behind):
     """The operations after a convolution up to its activation, the nearest; [] if it has none."""
     paths = [[conv]]
     seen = {conv}
-    for path in paths:  # which grows: breadth first
+    for path in paths:  # the list grows: breadth first
         for op in path[-1].outputs[0].consumers() if path[-1].outputs else ():
             if op not in behind or op in seen or op.type in BARRIERS:
                 continue

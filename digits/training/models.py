@@ -1,4 +1,4 @@
-"""The models that a run trains: a graph or arrays, with one interface."""
+"""The models that a run trains, a graph or arrays, with one interface."""
 import abc
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
@@ -7,7 +7,7 @@ import numpy as np
 
 from digits.training.checkpoints import ArrayCheckpoints, Checkpoints, SaverCheckpoints
 
-CHUNK = 1000  # images at once: memory stays small
+CHUNK = 1000  # images at a time, to save memory
 
 
 def logits_in_chunks(logits: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
@@ -17,10 +17,10 @@ def logits_in_chunks(logits: Callable[[np.ndarray], np.ndarray], images: np.ndar
 
 
 class Model(abc.ABC):
-    """What a run needs of what it trains; without a graph unless a subclass has one.
+    """The interface of a run to its model; the defaults are for a model without a graph.
 
-    parameters: how many; arrays: of a model without TensorFlow, the shapes of its arrays by name;
-    versions: of the libraries that it uses, by name.
+    parameters: their number; arrays: the shapes of the arrays of a model without TensorFlow, by
+    name; versions: of the libraries that it uses, by name.
     """
 
     graph: Any = None
@@ -34,10 +34,10 @@ class Model(abc.ABC):
 
     @abc.abstractmethod
     def begin(self, maps: bool) -> None:
-        """Get ready for the first step. maps: feature maps are wanted."""
+        """Prepare the first step. maps: whether feature maps will be needed."""
 
     def unrepeatable(self) -> List[str]:
-        """Operations in training whose numbers a resumed run will not draw again, by name."""
+        """The names of operations whose random numbers differ in a resumed run."""
         return []
 
     @abc.abstractmethod
@@ -50,11 +50,11 @@ class Model(abc.ABC):
 
     @abc.abstractmethod
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """float [n, 10] for images [n, 784] as the lesson is fed them."""
+        """float [n, 10] for images [n, 784], scaled as in training."""
 
     @abc.abstractmethod
     def weights(self) -> Dict[str, np.ndarray]:
-        """What is trained, by name, the first layer's weights first."""
+        """The trained parameters, by name, the first layer's weights first."""
 
     def activations(self, images: np.ndarray) -> Dict[str, np.ndarray]:
         """The layers' activations for images [n, 784], by name."""
@@ -65,15 +65,15 @@ class Model(abc.ABC):
         return []
 
     def learning_rate(self) -> Optional[float]:
-        """The learning rate of the step that is due, None if it does not change."""
+        """The learning rate of the next step, None if it is constant."""
         return None
 
 
 class GraphModel(Model):
     """A TensorFlow graph in a session: tensors of images, labels, logits [n, 10], loss, accuracy.
 
-    session: may be None, and be set later;
-    saver: the tf.train.Saver that writes its checkpoints; learning_rate: its tensor, if it changes.
+    session: may be None and set later; saver: the tf.train.Saver that writes checkpoints;
+    learning_rate: a tensor, if it is not constant.
     """
 
     def __init__(self, session: Any, saver: Any, images: Any, labels: Any, logits: Any, loss: Any,
@@ -99,7 +99,7 @@ class GraphModel(Model):
         self.placeholders = graph.placeholders(logits)
 
     def begin(self, maps: bool) -> None:
-        """Finalize the graph, after adding what feature maps need if `maps`."""
+        """Finalize the graph; if `maps`, first add operations for feature maps."""
         if maps:
             self._maps = self._found.feature_maps(self._logits)
         self.graph.finalize()
@@ -142,7 +142,7 @@ class GraphModel(Model):
 class ArrayModel(Model):
     """NumPy arrays that a script trains in place, by name.
 
-    inference(images, **arrays) gives the logits [n, 10]; loss(logits, labels) a mean.
+    inference(images, **arrays) gives logits [n, 10]; loss(logits, labels) the mean loss.
     """
 
     def __init__(self, arrays: Dict[str, np.ndarray], inference: Callable[..., np.ndarray],

@@ -15,8 +15,8 @@ from digits.training.record import Record
 def of_run(folder: Path, record: Record, data: Datasets, model: Model) -> None:
     """Draw a run into its folder: digits.png, curves.png, missed.png, weights.png, maps.png.
 
-    missed.png is of the test set. A run without convolutions has no maps.png, one that was never
-    evaluated on validation images no curves.png.
+    missed.png shows the test set. There is no maps.png without convolutions, and no curves.png
+    without evaluations on validation images.
     """
     images, labels = next(data.train.in_order(1000))
     figures.ten_digits(images, labels, folder / 'digits.png')
@@ -35,7 +35,7 @@ def of_run(folder: Path, record: Record, data: Datasets, model: Model) -> None:
 
 
 def missed(record: Record, test: DataSet, model: Model, path: Path) -> None:
-    """Draw the test set's confusion matrix and the images that were missed."""
+    """Draw the test set's confusion matrix and the misclassified images."""
     logits = np.concatenate([model.logits(images) for images, _ in test.in_order(1000)])
     found = record.calibration
     probabilities = calibration.probabilities(logits, found['scale'] if found else 1.0)
@@ -53,7 +53,7 @@ def missed(record: Record, test: DataSet, model: Model, path: Path) -> None:
 
 
 def curves(evaluations: Dict[str, Dict[str, float]], path: Path) -> None:
-    """Draw the loss of training and validation and the accuracy of the latter, by step."""
+    """Draw training and validation loss, and validation accuracy, by step."""
     figure = figures.new(9, 3.6)
     left, right = figure.subplots(1, 2)
     steps, entries = list(map(int, evaluations)), list(evaluations.values())
@@ -74,7 +74,7 @@ def curves(evaluations: Dict[str, Dict[str, float]], path: Path) -> None:
 
 def accuracy_against_seconds(points: Sequence[Tuple[float, float, str]],
                              path: Union[str, Path]) -> None:
-    """Draw runs as numbered points, named below: [(seconds, accuracy in [0, 1], text)].
+    """Draw runs as numbered points, with a legend below: [(seconds, accuracy in [0, 1], text)].
 
     Raises UserError if the file's type is not supported.
     """

@@ -1,4 +1,4 @@
-"""Progress of training: a bar on a terminal, else a line now and then."""
+"""Progress of training: a bar on a terminal, otherwise a line every few seconds."""
 import argparse
 import os
 import sys
@@ -16,38 +16,34 @@ LINE_SECONDS = 5  # between two lines where there is no bar
 
 
 def from_here(folder: Union[str, Path]) -> str:
-    """The folder as one would type it here."""
+    """The folder, relative to the working directory."""
     try:
         return os.path.relpath(str(folder))
     except ValueError:  # on another drive of a Windows machine
         return str(folder)
 
 
-def print_line(text: str) -> None:
-    """Print a line on stdout, above the bar if there is one."""
-    tqdm.write(text)
-
-
 def announce(data: Datasets, record: Record, model: Model) -> None:
-    """Say on stderr what begins or goes on, and what a resumed run will not repeat exactly."""
+    """Describe the run on stderr, and warn if it cannot be resumed exactly."""
     parts = [f'{data.name}, {data.train.num_examples:,} training images',
              f'{record.parameters:,} parameters in {record.precision}']
     if record.steps:
-        parts.append(f'going on after step {record.steps:,} of {record.total_steps:,}')
+        parts.append(f'continuing after step {record.steps:,} of {record.total_steps:,}')
     print('; '.join(parts), file=sys.stderr)
     for name in model.unrepeatable()[:1]:
-        print(f'{name} draws random numbers that no checkpoint remembers: a resumed run will draw '
-              'others; for dropout, digits.layers.dropout goes on exactly', file=sys.stderr)
+        print(f'{name} draws random numbers from a state that is in no checkpoint: a resumed '
+              'run will draw others; for dropout, digits.layers.dropout resumes exactly',
+              file=sys.stderr)
 
 
 def print_interruption(args: argparse.Namespace, record: Record, folder: Path) -> None:
-    """Say on stderr how far an interrupted run came, and how it goes on."""
-    print(f'Stopped after step {record.steps:,} of {record.total_steps:,}; go on with:\n'
+    """Print on stderr how far an interrupted run got, and the command that continues it."""
+    print(f'Stopped after step {record.steps:,} of {record.total_steps:,}; continue with:\n'
           f'    python {args.script}.py --resume --run-dir {from_here(folder)}', file=sys.stderr)
 
 
 class Progress:
-    """The steps of a run as a person sees them, on stderr; nothing if quiet."""
+    """The progress of a run on stderr; nothing if quiet."""
 
     def __init__(self, total_steps: int, step: int, quiet: bool):
         self._total, self._bar = total_steps, tqdm(
@@ -58,7 +54,7 @@ class Progress:
 
     def show(self, step: int, seconds: float, images_per_second: float, loss: float,
              accuracy: Optional[float], evaluated: bool) -> None:
-        """Show a step that is done; evaluated: it ended with an evaluation.
+        """Show a finished step; evaluated: whether it ended with an evaluation.
 
         seconds: of training so far; accuracy: of the last evaluation, or None.
         """

@@ -1,4 +1,4 @@
-"""run.json: what a run did, with which flags, on what, and how well. One schema, in `Record`."""
+"""run.json: flags, data set, progress and results of a run. Its schema is `Record`."""
 import argparse
 import dataclasses
 import datetime
@@ -14,15 +14,15 @@ from digits import files, processor
 from digits.errors import UserError
 
 NAME = 'run.json'
-LESSON_NAME = 'lesson.txt'  # the lesson as it was: to read, never to execute
-MAX_RECORD_BYTES = 2 ** 20  # a thousand times a run.json
+LESSON_NAME = 'lesson.txt'  # the lesson's text, never executed
+MAX_RECORD_BYTES = 2 ** 20  # a run.json has about a thousandth of that
 STATUSES = ('running', 'interrupted', 'diverged', 'finished')  # a killed run stays 'running'
 # Names that earlier versions gave to fields.
 EARLIER_NAMES = {'of_steps': 'total_steps', 'looks': 'evaluations', 'doubt': 'calibration'}
 
 
 def _is_text(value):
-    """Printable and short: a terminal may show it."""
+    """Whether it is a short, printable text, safe to show on a terminal."""
     return isinstance(value, str) and value.isprintable() and len(value) <= 1000
 
 
@@ -35,7 +35,7 @@ def _is_number(value):
 
 
 def _is_flags(value):
-    """What a command line can hold: texts, numbers, None and lists of these, by name."""
+    """Whether it maps names to possible flags: texts, numbers, None and lists of these."""
     def is_word(word):
         return (word is None or isinstance(word, bool) or _is_number(word)
                 or isinstance(word, str) and len(word) <= 4096)
@@ -89,22 +89,22 @@ class Record:
     dataset: str = _field(_is_text)
     seed: int = _field(_is_int)
     total_steps: int = _field(_is_int)
-    # The flags that shape the run and are not at their defaults, as one would type them.
+    # The flags that shape the run and differ from their defaults, as typed.
     recipe: str = _field(_is_text, '')
-    # SHA-256 of the lesson's text, of which the run's folder has a copy.
+    # SHA-256 of the run's lesson.txt.
     lesson_sha256: Optional[str] = _field(_optional(_is_text), None, added=True)
     status: str = _field(lambda value: value in STATUSES, 'running')
     started: str = _field(_is_text, '', added=True)
     steps: int = _field(_is_int, 0)  # done so far
     parameters: Optional[int] = _field(_optional(_is_int), None)
     convolutions: Optional[int] = _field(_optional(_is_int), None, added=True)
-    # What the graph is fed, by the names of its placeholders: no flag of the same name is meant.
+    # The graph's placeholders. Flags of the same name are not passed to inference.
     placeholders: List[str] = _field(
         lambda value: isinstance(value, list) and all(map(_is_text, value)),
         factory=lambda: ['drop_rate'], added=True)
-    # Of a run without TensorFlow: the shapes of its float32 arrays.
+    # The shapes of the float32 arrays, if the run does not use TensorFlow.
     arrays: Dict[str, list] = _field(_is_shapes, factory=dict, added=True)
-    # The largest value of the pixels that the lesson is fed: 1 or 255.
+    # The largest pixel value in training: 1 or 255.
     pixel_max: int = _field(lambda value: value in (1, 255), 1, added=True)
     precision: str = _field(_is_text, 'float32')
     training_accuracy: Optional[float] = _field(_optional(_is_number), None)
@@ -167,7 +167,7 @@ class Record:
         return cls(**values)
 
     def write(self, folder: Path) -> None:
-        """Write run.json, whole or not at all; UserError (status 1) if the disk refuses."""
+        """Write run.json atomically; UserError (status 1) if that fails."""
         try:
             files.write_whole(folder / NAME,
                               (json.dumps(dataclasses.asdict(self), indent=2) + '\n').encode())

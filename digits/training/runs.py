@@ -1,9 +1,11 @@
-"""A lesson's steps: saved, resumed, evaluated and shown."""
+"""The loop around a lesson's steps: save, resume, evaluate, show progress."""
 import argparse
 import contextlib
 import math
 import time
 from typing import Any, Iterator, Optional
+
+from tqdm import tqdm
 
 from digits import command_line
 from digits.datasets.dataset import Batch, Datasets
@@ -15,10 +17,10 @@ from digits.training.signals import Signals
 
 
 class Run:
-    """The steps of a training run, as a context.
+    """A training run, as a context.
 
-    `step` counts the steps done, of `total_steps`. The lesson sets `loss` in every step, and
-    `training_accuracy` if it knows that of all training images.
+    `step` is the number of finished steps, of `total_steps`. The lesson sets `loss` in every step,
+    and `training_accuracy` if it computes that over all training images.
     """
 
     def __init__(self, args: argparse.Namespace, data: Datasets, model: Model, total_steps: int):
@@ -42,7 +44,7 @@ class Run:
         return self
 
     def _begin(self):
-        """Restore and announce: before the first step, when the variables have initial values."""
+        """Restore and announce the run: before the first step, after variable initialization."""
         self._model.begin(maps=self._args.plots)
         if self._folder.resumed:
             self.step = self._saved_step = self._checkpoints.resume()
@@ -51,7 +53,7 @@ class Run:
                                 f' the run has {self.total_steps:,}; train again in another folder')
         self._training_seconds = self._folder.begin(self.step)
         if self._args.summary_every:
-            from digits.training import tensorboard  # a quarter of a second, only for who wants it
+            from digits.training import tensorboard  # imported here: it takes 0.25 s
             self._summaries = tensorboard.RunSummaries(self._folder.path, self._model, self._data,
                                                        self.record, self.step)
             self._stack.callback(self._summaries.close)
@@ -59,7 +61,7 @@ class Run:
             progress.announce(self._data, self.record, self._model)
 
     def batches(self) -> Iterator[Batch]:
-        """Yield (images, labels) of every step that is left, in the seed's order."""
+        """Yield (images, labels) for each remaining step, in the seed's order."""
         for step in self.remaining_steps():
             if self._batch is None:
                 self._data.train.seek(step * self._batch_size)
@@ -67,11 +69,11 @@ class Run:
             yield batch
 
     def remaining_steps(self) -> Iterator[int]:
-        """Yield the number of every step that is left, from 0 or where the checkpoint ends.
+        """Yield the number of each remaining step, from 0 or the checkpoint's step.
 
         After a step: progress and, from time to time, an evaluation on the validation set and a
-        checkpoint. Raises UserError (status 1) once the loss is not finite, SystemExit (128 + the
-        signal's number) after Ctrl-C or SIGTERM, when the step is done.
+        checkpoint. Raises UserError (status 1) if the loss is not finite, SystemExit (128 + the
+        signal's number) after a step with Ctrl-C or SIGTERM.
         """
         self._begin()
         with contextlib.closing(progress.Progress(
@@ -106,7 +108,7 @@ class Run:
     @staticmethod
     def print(text: str) -> None:
         """Print a line on stdout, above the progress bar if there is one."""
-        progress.print_line(text)
+        tqdm.write(text)
 
     def _evaluate(self):
         """Evaluate on the validation set, note it, save."""
@@ -116,7 +118,7 @@ class Run:
         self._evaluated_step = self.step
 
     def _save(self):
-        self._write('running')  # first: whichever checkpoint a crash leaves has its record
+        self._write('running')  # first: then every checkpoint has a record after a crash
         self._checkpoints.save(self.step)
         self._saved_step = self.step
         self._folder.keep_checkpoints(self._checkpoints)

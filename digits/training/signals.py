@@ -1,9 +1,9 @@
-"""Ctrl-C and SIGTERM wait for the end of a step."""
+"""Ctrl-C and SIGTERM during a step take effect at its end."""
 from digits import signals
 
 
 class Signals:
-    """As a context: SIGINT and SIGTERM are noted in `received`; a second one acts at once.
+    """As a context: store SIGINT or SIGTERM in `received`; a second one takes effect at once.
 
     Only the main thread can catch signals, and what is ignored stays so: see digits.signals.
     """

@@ -1,8 +1,7 @@
-"""Read TensorFlow's checkpoint files (format V2, a "tensor bundle"), every byte checked first.
+"""Read TensorFlow's checkpoint files (format V2, a "tensor bundle"), with checks.
 
-TensorFlow's own reader, in C++, can crash on a hostile .index. This one knows beforehand which
-arrays there must be and of which shape, reads nothing else, and raises CorruptCheckpoint or
-MismatchedCheckpoint.
+TensorFlow's own reader, in C++, can crash on a hostile .index. This one is given the names, types
+and shapes of the arrays, reads nothing else, and raises CorruptCheckpoint or MismatchedCheckpoint.
 
     MODEL.index                 a LevelDB table: name of a variable -> BundleEntryProto
     MODEL.data-00000-of-00001   the bytes of the arrays, one array after the other
@@ -13,10 +12,10 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
-MAX_INDEX_BYTES = 2 ** 18  # that of a network with 30 variables has a thousand
+MAX_INDEX_BYTES = 2 ** 18  # with 30 variables it has about a thousand
 MAX_NAME_BYTES = 1000
 MAX_SHARDS = 100
-FOOTER_BYTES = 48  # where two blocks are, zeros, and the magic number
+FOOTER_BYTES = 48  # the places of two blocks, zeros, and the magic number
 MAGIC = b'\x57\xfb\x80\x8b\x24\x75\x47\xdb'
 
 
@@ -25,7 +24,7 @@ class CorruptCheckpoint(ValueError):
 
 
 class MismatchedCheckpoint(ValueError):
-    """An intact checkpoint that lacks what was asked for, or has it in another type or shape."""
+    """An intact checkpoint without a requested array, or with another type or shape."""
 
 
 def read(prefix: Path, wanted: Mapping[str, Tuple[Any, Sequence[int]]]) -> Dict[str, np.ndarray]:
@@ -34,8 +33,8 @@ def read(prefix: Path, wanted: Mapping[str, Tuple[Any, Sequence[int]]]) -> Dict[
     wanted: name -> (NumPy dtype, shape).
 
     Raises CorruptCheckpoint if a file is missing, cut short, fails its checksums or holds numbers
-    that are not finite; MismatchedCheckpoint if it is the checkpoint of something else; OSError if
-    it cannot be read.
+    that are not finite; MismatchedCheckpoint if an array is absent or has another type or shape;
+    OSError if a file cannot be read.
     """
     from digits.tensorflow_v1 import tf  # here: the NumPy lesson runs without it
     path = Path(f'{prefix}.index')
@@ -67,10 +66,7 @@ def read(prefix: Path, wanted: Mapping[str, Tuple[Any, Sequence[int]]]) -> Dict[
 
 
 def finite(array: np.ndarray, name: str) -> np.ndarray:
-    """Return the array; raise CorruptCheckpoint if a number in it is not finite.
-
-    No run here keeps such numbers.
-    """
+    """Return the array; raise CorruptCheckpoint if a number in it is not finite."""
     if not np.isfinite(array).all():
         raise CorruptCheckpoint(f'{name} holds numbers that are not finite')
     return array
@@ -84,7 +80,7 @@ def _parsed(table: Dict[bytes, bytes]) -> Tuple[Any, Dict[bytes, Any]]:
         header = BundleHeaderProto.FromString(table.pop(b'', b''))
         return header, {key: BundleEntryProto.FromString(value) for key, value in table.items()}
     except (DecodeError, ValueError, RecursionError) as error:
-        # The last two: what protobuf's implementation in Python raises in place of the first.
+        # protobuf's implementation in Python raises the last two instead of the first.
         raise CorruptCheckpoint('its .index is wrong') from error
 
 
@@ -95,7 +91,7 @@ def _shape(entry: Any) -> List[int]:
 def _slices(name: str, entries: Dict[bytes, Any], shape: List[int]) -> List[Any]:
     """Return the entries of a variable cut along its first axis, for several parameter servers.
 
-    The key of each begins with a zero and the name, and goes on with where the slice begins.
+    Their keys are a zero byte, the name, and the start of the slice.
     """
     start = b'\0' + name.encode() + b'\0\1'
     slices = [entries[key] for key in sorted(key for key in entries if key.startswith(start))]
@@ -108,7 +104,7 @@ def _slices(name: str, entries: Dict[bytes, Any], shape: List[int]) -> List[Any]
 
 
 def _stored(prefix: Path, shards: int, name: str, entry: Any, dtype: np.dtype) -> np.ndarray:
-    """Return the array that an entry tells the place of; its shape was checked by the caller."""
+    """Return the array at an entry's place; the caller has checked its shape."""
     array = np.empty(_shape(entry), dtype)
     if entry.size != array.nbytes or entry.offset < 0 or not 0 <= entry.shard_id < shards:
         raise CorruptCheckpoint(f'its .index is wrong about {name}')
@@ -133,8 +129,8 @@ def _masked_crc32c(data: bytes) -> int:
     return ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff
 
 
-# The LevelDB table, which no library reads alone. Its blocks lie one after another; each is read
-# once, so that a small file cannot ask for much time or memory.
+# The LevelDB table, which no library reads alone. Its blocks must not overlap: each is read once,
+# so that a small file cannot take much time or memory.
 
 def _table(data: bytes) -> Iterator[Tuple[bytes, bytes]]:
     """Yield each (key, value) of a LevelDB table, the checksums of all blocks checked."""
@@ -160,7 +156,7 @@ def _handle(data: bytes, at: int) -> Tuple[Tuple[int, int], int]:
 
 
 def _block(data: bytes, offset: int, size: int) -> List[Tuple[bytes, bytes]]:
-    """Return [(key, value)] of a block; behind it are its compression (1 byte) and checksum (4)."""
+    """Return [(key, value)] of a block; its compression (1 byte) and checksum (4) follow."""
     end = offset + size
     if end + 5 > len(data) - FOOTER_BYTES or size < 4:
         raise CorruptCheckpoint('its .index is cut short')
@@ -175,7 +171,7 @@ def _block(data: bytes, offset: int, size: int) -> List[Tuple[bytes, bytes]]:
     pairs: List[Tuple[bytes, bytes]] = []
     key, at = b'', 0
     while at < len(content):
-        shared, at = _varint(content, at)  # bytes that the key has in common with the one before
+        shared, at = _varint(content, at)  # bytes that the key shares with the previous key
         own, at = _varint(content, at)
         length, at = _varint(content, at)
         if shared > len(key) or shared + own > MAX_NAME_BYTES or at + own + length > len(content):

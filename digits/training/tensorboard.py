@@ -1,14 +1,14 @@
-"""What TensorBoard shows of a run: its events, written without TensorFlow.
+"""A run's events for TensorBoard, written without TensorFlow.
 
-The run's folder has what belongs to the run and to training, its folder `validation` the loss and
-the accuracy on validation images under the same names: TensorBoard draws both into one chart.
+The subfolder `validation` of the run's folder has loss and accuracy on validation images, under the
+same names as those of training in the run's folder: TensorBoard draws both into one chart.
 """
 import io
 import os
 import socket
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterable, Optional, Tuple
+from typing import Any, Iterable, Optional, Tuple
 
 import numpy as np
 from PIL import Image
@@ -30,17 +30,17 @@ except ImportError as lacking:
     raise UserError(f'{lacking.name or "TensorBoard"} is not installed: run  '
                     'python -m pip install -r requirements.txt') from None
 
-BUCKETS = 30  # of a histogram, as TensorBoard's own
+BUCKETS = 30  # of a histogram, as in TensorBoard
 THRESHOLDS = 101  # of a precision-recall curve: 0, 0.01, ..., 1
 MAX_MISSED = 64  # missed digits in one image
-WATCHED = 200  # validation images whose activations are counted
+WATCHED = 200  # validation images for histograms of activations
 
 
 class Events:
-    """A new events file in `folder`, for what is known from step `start` on.
+    """A new events file in `folder`, from step `start` on.
 
-    Records are TensorBoard's, one after the other; a file that a crash cuts short is read up to
-    there. Events in older files of the folder are discarded from step `start` on.
+    If a crash cuts the file short, TensorBoard reads up to there. It discards events of step
+    `start` and later in older files of the folder.
     """
 
     def __init__(self, folder: Path, start: int):
@@ -60,7 +60,7 @@ class Events:
         self.add(step, summary=summary_pb2.Summary(value=values))
 
     def flush(self) -> None:
-        """Write what is buffered, for TensorBoard to read."""
+        """Flush buffered events, so that TensorBoard can read them."""
         self._records.flush()
 
     def close(self) -> None:
@@ -68,47 +68,35 @@ class Events:
         self._records.close()
 
 
-class Summaries:
-    """The events of a run from step `start` on; flags are its hyperparameters, by name.
-
-    validates: whether there are validation images.
-    """
+class RunSummaries:
+    """The events of a Run after `step`; older events of later steps are discarded."""
 
     PROJECTED = 2000  # test images in the projector
 
-    def __init__(self, folder: Path, flags: Dict[str, Any], start: int, validates: bool):
-        self._folder = folder
-        self._training = Events(folder, start)
-        self._validation = Events(folder / 'validation', start) if validates else None
-        known = {name: value if isinstance(value, (bool, int, float, str)) else str(value)
-                 for name, value in flags.items() if value is not None}
-        self._training.add(start, summary=summary_pb2.Summary.FromString(
-            hparams.hparams_pb(known).SerializeToString()))
-
-    def graph(self, graph: Any) -> None:
-        """Note a TensorFlow graph."""
-        self._training.add(0, graph_def=graph.as_graph_def(add_shapes=True).SerializeToString())
+    def __init__(self, folder: Path, model: Model, data: Datasets, record: Record, step: int):
+        self._folder, self._model = folder, model
+        self._few = next(data.validation.in_order(WATCHED), (None,))[0]
+        self._before, self._rate = (step, record.seconds['training']), record.flags['learning_rate']
+        self._training = Events(folder, step + 1)
+        self._validation = (Events(folder / 'validation', step + 1)
+                            if data.validation.num_examples else None)
+        flags = {name: value if isinstance(value, (bool, int, float, str)) else str(value)
+                 for name, value in record.flags.items()
+                 if value is not None and (name not in NOT_IN_RECIPE or name == 'seed')}
+        self._training.add(step + 1, summary=summary_pb2.Summary.FromString(
+            hparams.hparams_pb(flags).SerializeToString()))
+        if model.graph is not None:
+            self._training.add(0, graph_def=model.graph.as_graph_def(
+                add_shapes=True).SerializeToString())
 
     def training(self, step: int, **scalars: float) -> None:
-        """Note what is known of training after a step, by name."""
+        """Write scalars of training after a step, by name."""
         self._training.values(step, _scalars(scalars))
 
-    def validation(self, step: int, **scalars: float) -> None:
-        """Note what is known of the validation images after a step, by name."""
-        assert self._validation is not None
-        self._validation.values(step, _scalars(scalars))
-        self._validation.flush()
-
-    def weights(self, step: int, arrays: Dict[str, np.ndarray]) -> None:
-        """Note histograms of arrays by name, but not of what has diverged."""
-        self._training.values(step, [_histogram(name, array) for name, array in arrays.items()
-                                     if np.isfinite(array).all()])
-        self._training.flush()
-
     def filters(self, step: int, name: str, weights: np.ndarray) -> None:
-        """Note as images what a first layer looks for, weights [784, n] or [h, w, 1, filters].
+        """Write the first layer as images, weights [784, n] or [h, w, 1, filters].
 
-        What a changed lesson has in another shape is left out.
+        Weights of another shape, of a changed lesson, are left out.
         """
         if weights.ndim == 4:
             grid = _grid(weights[:, :, 0].transpose(2, 0, 1), 8)
@@ -120,8 +108,7 @@ class Summaries:
 
     def missed(self, step: int, images: np.ndarray, labels: np.ndarray,
                probabilities: np.ndarray) -> None:
-        """Note the missed among images uint8 [n, 28, 28], and precision and recall of each digit.
-        """
+        """Write misclassified images uint8 [n, 28, 28], and precision and recall of each digit."""
         wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)[:MAX_MISSED]
         values = [_precision_recall(digit, labels == digit, probabilities[:, digit])
                   for digit in range(10)]
@@ -153,30 +140,10 @@ class Summaries:
             '    image_path: "projector/sprites.png"\n'
             '    single_image_dim: 28\n    single_image_dim: 28\n  }\n}\n')
 
-    def close(self) -> None:
-        """Write what is left."""
-        self._training.close()
-        if self._validation:
-            self._validation.close()
-
-
-class RunSummaries(Summaries):
-    """The events of a Run, after the step that it has come to; later ones are discarded."""
-
-    def __init__(self, folder: Path, model: Model, data: Datasets, record: Record, step: int):
-        flags = {name: value for name, value in record.flags.items()
-                 if name not in NOT_IN_RECIPE or name == 'seed'}
-        super().__init__(folder, flags, step + 1, bool(data.validation.num_examples))
-        self._model, self._few = model, next(data.validation.in_order(WATCHED), (None,))[0]
-        self._before, self._rate = (step, record.seconds['training']), flags['learning_rate']
-        if model.graph is not None:
-            self.graph(model.graph)
-
     def step(self, run: Any, batch: Optional[Batch], images: int, seconds: float) -> None:
-        """Note the loss, learning rate and speed at a step, and the accuracy on its minibatch.
+        """Write loss, learning rate and speed of a step, and the accuracy on its minibatch.
 
-        run: a Run, or a cluster's WorkerRun; images: how many it has learned from so far, in so
-        many seconds.
+        run: a Run, or a cluster's WorkerRun; images, seconds: of training so far.
         """
         before, seconds_before = self._before
         self._before = run.step, seconds
@@ -188,19 +155,28 @@ class RunSummaries(Summaries):
             scalars['accuracy'] = run.training_accuracy
         elif batch is not None:
             pixels, labels = batch
-            digits = labels < 10  # not the images of no digit
+            digits = labels < 10  # without outliers
             if digits.any():
                 _, scalars['accuracy'] = self._model.evaluate(pixels[digits], labels[digits])
         self.training(run.step, **scalars)
 
     def evaluation(self, step: int, scores: Optional[Tuple[float, float]]) -> None:
-        """Note an evaluation, (loss, accuracy) or None without validation images, and histograms.
-        """
+        """Write an evaluation, (loss, accuracy) or None, and histograms of finite arrays."""
         if scores is not None:
-            loss, accuracy = scores
-            self.validation(step, loss=loss, accuracy=accuracy)
+            assert self._validation is not None
+            self._validation.values(step, _scalars(dict(zip(('loss', 'accuracy'), scores))))
+            self._validation.flush()
         watched = {} if self._few is None else self._model.activations(self._few)
-        self.weights(step, {**self._model.weights(), **watched})
+        self._training.values(step, [
+            _histogram(name, array) for name, array in {**self._model.weights(), **watched}.items()
+            if np.isfinite(array).all()])
+        self._training.flush()
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._training.close()
+        if self._validation:
+            self._validation.close()
 
 
 def _scalars(scalars):
@@ -226,9 +202,9 @@ def _image(name, pixels):
 
 
 def _grid(tiles, scale):
-    """float [n, h, w] -> uint8: eight tiles a row, each `scale` times as large, grey between.
+    """float [n, h, w] -> uint8: eight tiles per row, enlarged by `scale`, grey between.
 
-    Black is the smallest of all, white the largest; negative weights get a grey that is 0.
+    White is the largest magnitude. Black is 0, or its negative if there are negative values.
     """
     most = np.abs(tiles).max() or 1.0
     least = -most if tiles.min() < 0 else 0.0
@@ -242,7 +218,7 @@ def _grid(tiles, scale):
 
 
 def _precision_recall(digit, right, share):
-    """The curve of one digit: right: bool [n]; share: its probability [n]."""
+    """The curve of one digit. right: whether it is the label, bool [n]; share: probability [n]."""
     thresholds = np.linspace(0, 1, THRESHOLDS)
     above = share[:, np.newaxis] >= thresholds
     true, false = above[right].sum(axis=0), above[~right].sum(axis=0)

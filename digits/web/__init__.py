@@ -1,1 +1,1 @@
-"""What draw.py serves: a page, answers to programs, a log of requests and its report."""
+"""The server of draw.py: page, predictions, request log and its report."""

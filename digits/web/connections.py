@@ -1,7 +1,7 @@
-"""Connections to the server: how many there are, how long each may take, and how they end.
+"""Connections to the server: limits on their number and on the time of a request.
 
-Tornado reads requests of many connections in one thread, so a slow one holds nobody up. What it
-leaves to us is their number and the time that a request has as a whole.
+Tornado reads requests of many connections in one thread, so a slow one does not delay others. It
+limits neither the number of connections nor the time of a request as a whole.
 """
 import asyncio
 import socket
@@ -16,38 +16,38 @@ except ImportError:
     raise UserError('Tornado is not installed: run  '
                     'python -m pip install -r requirements.txt') from None
 
-MAX_CONNECTIONS = 400  # select() on Windows takes 512 sockets
-# What is longer is not read to its end. The application takes less, and says so in an answer.
+MAX_CONNECTIONS = 400  # select() on Windows is limited to 512 sockets
+# Longer requests are cut off. The application has lower limits, with an error response.
 MAX_HEADER_BYTES = 2 ** 19
 MAX_BODY_BYTES = 16_000_000
-MAX_HEADER_SECONDS = 15  # from the end of the answer before, or from the connection's start
+MAX_HEADER_SECONDS = 15  # from the end of the previous response, or the start of the connection
 MAX_BODY_SECONDS = 30  # from the end of the header
-MAX_ANSWER_SECONDS = 60  # from the end of the body until the client has the answer
+MAX_ANSWER_SECONDS = 60  # from the end of the body until the client has the response
 SHUTDOWN_SECONDS = 10  # for requests that have begun when the server is stopped
 POLL_SECONDS = 0.05
 
 
 class Connection(httputil.HTTPServerConnectionDelegate, httputil.HTTPMessageDelegate):
-    """One client: passes its requests on to the application, and closes when time is over.
+    """A client's connection: passes requests to the application, and closes after time-outs.
 
-    begun: whether the header of a request has arrived that is not answered yet
-    complete: whether all of the request has arrived
+    begun: whether the header of an unanswered request has arrived
+    complete: whether the whole request has arrived
     since: when the server began to wait for this request, time.monotonic()
-    remote_ip, protocol: what Tornado puts into the request
+    remote_ip, protocol: for Tornado, which copies them into the request
     """
 
     def __init__(self, stream: iostream.IOStream, address: tuple, application: web.Application,
                  connections: Set['Connection']):
         self.stream, self.remote_ip, self.protocol = stream, address[0], 'http'
         self._application, self._connections = application, connections
-        self._request: Any = None  # Tornado's delegate of the present request
+        self._request: Any = None  # Tornado's delegate for the present request
         self._timer = None  # type: Optional[asyncio.TimerHandle]
         self.begun = self.complete = False
         self.since = time.monotonic()
 
     def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection
                       ) -> httputil.HTTPMessageDelegate:
-        """Wait for the next request, which is passed through this object."""
+        """Start a request, whose parts pass through this object."""
         self.begun = self.complete = False
         self.since = time.monotonic()
         self._request = self._application.start_request(server_conn, request_conn)
@@ -56,7 +56,7 @@ class Connection(httputil.HTTPServerConnectionDelegate, httputil.HTTPMessageDele
 
     def headers_received(self, start_line: Any, headers: httputil.HTTPHeaders
                          ) -> Optional[Awaitable[None]]:
-        """Give the body its time; the application may answer already."""
+        """Start the time-out of the body; the application may already respond."""
         self._limit(MAX_BODY_SECONDS)
         waiting = self._request.headers_received(start_line, headers)
         self.begun = True
@@ -78,12 +78,12 @@ class Connection(httputil.HTTPServerConnectionDelegate, httputil.HTTPMessageDele
             self._request.on_connection_close()
 
     def on_close(self, server_conn: object) -> None:
-        """The connection has ended, whoever closed it."""
+        """The connection was closed, by either side."""
         self._limit(None)
         self._connections.discard(self)
 
     def _limit(self, seconds: Optional[float]) -> None:
-        """Close the connection after so many seconds, or never; replaces what was set before."""
+        """Close the connection after this time, or never; replaces the previous limit."""
         if self._timer:
             self._timer.cancel()
         if seconds:
@@ -93,8 +93,8 @@ class Connection(httputil.HTTPServerConnectionDelegate, httputil.HTTPMessageDele
 class Listener:
     """Accepts connections on a socket, up to MAX_CONNECTIONS; needs a running event loop.
 
-    Where all are taken, the one whose request has been incomplete for longest is closed for a new
-    one: clients that send a byte a second cannot keep others out.
+    At the limit, a new connection replaces the one whose request has been incomplete for the
+    longest time, so clients that send a byte a second cannot block others.
     """
 
     def __init__(self, sock: socket.socket, application: web.Application):
@@ -117,19 +117,19 @@ class Listener:
             stream, self._parameters, context=connection).start_serving(connection)
 
     def _drop_slowest(self):
-        """Whether there was one to close."""
+        """Close the connection with the oldest incomplete request; return whether there was one."""
         incomplete = [each for each in self._connections if not each.complete]
         if not incomplete:
             return False
         slowest = min(incomplete, key=lambda each: each.since)
-        self._connections.discard(slowest)  # on_close comes in a later turn of the loop
+        self._connections.discard(slowest)  # on_close is called only later
         slowest.stream.close()
         return True
 
     async def stop(self) -> None:
-        """Take no more connections, and answer the requests that have begun: SHUTDOWN_SECONDS."""
+        """Stop accepting connections; answer requests that have begun, within SHUTDOWN_SECONDS."""
         until = time.monotonic() + SHUTDOWN_SECONDS
-        await asyncio.sleep(POLL_SECONDS)  # for those who wait to be accepted
+        await asyncio.sleep(POLL_SECONDS)  # accept those that are waiting
         self._stop_accepting()
         self._socket.close()
         while self._connections and time.monotonic() < until:
@@ -142,7 +142,7 @@ class Listener:
 
 
 def _max_open_files():
-    """How many files and sockets this process may have open."""
+    """The limit on open files and sockets of this process."""
     try:
         import resource
     except ImportError:  # Windows
@@ -152,7 +152,7 @@ def _max_open_files():
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on that host and port; UserError if it cannot."""
+    """A socket that listens on this host and port; UserError if that fails."""
     try:
         family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM,
                                                        flags=socket.AI_PASSIVE)[0]
@@ -169,6 +169,6 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address(sock: socket.socket) -> str:
-    """The URL of a socket that listens."""
+    """The URL of a listening socket."""
     host, port = sock.getsockname()[:2]
     return f'http://{f"[{host}]" if ":" in host else host}:{port}/'

@@ -1,4 +1,4 @@
-"""What POST /predict answers to a picture, and what it refuses. Knows nothing of HTTP libraries."""
+"""Responses and errors of POST /predict, independent of the HTTP library."""
 import base64
 import io
 import json
@@ -8,13 +8,12 @@ from typing import Dict, Sequence, Tuple, Union
 import numpy as np
 from PIL import Image
 
-# All that is used of the rooms below.
 from digits import figures, pictures
 from digits.errors import UserError
 from digits.prediction import results
 from digits.prediction.classifier import Classifier
 
-# page.js has the first two too, and makes smaller what is larger.
+# page.js has the first two as well, and shrinks larger pictures.
 MAX_BODY_BYTES = 8_000_000
 MAX_PIXELS = 16_000_000
 MAX_DECODING_SECONDS = 2  # of one core
@@ -24,7 +23,7 @@ KINDS = {pictures.NO_INK: 'no ink', pictures.NO_DIGIT: 'no digit',
 
 
 class Refusal(Exception):
-    """A request that is not answered: the HTTP status, and a sentence if the status has none."""
+    """An error response: the HTTP status, and a message if the status has no default one."""
 
     def __init__(self, status: int, sentence: str = '', kind: str = ''):
         super().__init__(sentence)
@@ -32,12 +31,12 @@ class Refusal(Exception):
 
 
 class Predictor:
-    """Answers of a Classifier to request bodies. `has_maps`: whether it has feature maps."""
+    """Predicts digits for request bodies. `has_maps`: whether there are feature maps."""
 
     def __init__(self, classify: Classifier):
         self._classify = classify
         blank = np.zeros([28, 28], np.uint8)
-        classify(blank[np.newaxis])  # what is made at a graph's first use is made now
+        classify(blank[np.newaxis])  # the first call prepares the graph
         try:
             self.has_maps = bool(classify.feature_maps(blank))
         except UserError:  # softmax regression has none
@@ -45,9 +44,9 @@ class Predictor:
 
     def answer(self, content_type: str, body: bytes, wanted: Sequence[str] = ()
                ) -> Tuple[Dict, np.ndarray]:
-        """The answer as an object for json.dumps, and what was read, uint8 [28, 28].
+        """The response as an object for json.dumps, and the image, uint8 [28, 28].
 
-        wanted: 'image' and 'maps' add the 28 x 28 and the feature maps.
+        wanted: 'image' and 'maps' add the 28 x 28 image and the feature maps.
         Raises Refusal: 413, 415, 400 (wrong JSON) or 422 (no digit in the picture).
         """
         image = read_body(content_type, body)
@@ -67,7 +66,7 @@ class Predictor:
 
 
 def read_body(content_type: str, body: bytes) -> np.ndarray:
-    """uint8 [28, 28] of a PNG, a JPEG or {"pixels": [...]}; Refusal of anything else."""
+    """uint8 [28, 28] from a PNG, a JPEG or {"pixels": [...]}; Refusal for anything else."""
     if content_type not in FORMATS and content_type != 'application/json':
         raise Refusal(415)
     if len(body) > MAX_BODY_BYTES:
@@ -85,8 +84,7 @@ def read_body(content_type: str, body: bytes) -> np.ndarray:
 
 
 def _pixels(body):
-    """uint8 [28, 28] of {"pixels": 784 numbers from 0, paper, to 1, ink}, as the lessons have them.
-    """
+    """uint8 [28, 28] from {"pixels": 784 numbers from 0, paper, to 1, ink}, as in the lessons."""
     try:
         pixels = json.loads(body.decode('utf-8'))['pixels']
         if not isinstance(pixels, list) or not all(

@@ -1,4 +1,4 @@
-"""What draw.py's log says of a day: requests, latencies, digits, doubt.
+"""A report on draw.py's log: requests, latencies, digits, uncertain predictions.
 
 $ python -m digits.web.report requests.log
 """
@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 
 
 def parse(line: Union[str, bytes]) -> Optional[Entry]:
-    """Return the Entry in a line of the log, None if there is none."""
+    """Return the Entry in a line of the log, or None if it is not an entry."""
     try:
         entry = json.loads(line)
         http = entry['httpRequest']
@@ -37,7 +37,7 @@ def parse(line: Union[str, bytes]) -> Optional[Entry]:
 
 
 class Report:
-    """Counts over the lines of logs; a bad line is counted, and nothing else."""
+    """Counts over the lines of logs; bad lines are only counted."""
 
     def __init__(self):
         self.statuses, self.digits = collections.Counter(), collections.Counter()
@@ -77,7 +77,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     """Print the report; SystemExit (2) if a log cannot be read."""
     parser = argparse.ArgumentParser(prog='report.py', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('logs', nargs='+', metavar='LOG', help='what draw.py wrote; - for stdin')
+    parser.add_argument('logs', nargs='+', metavar='LOG', help='log of draw.py; - for stdin')
     report = Report()
     for name in parser.parse_args(argv).logs:
         try:
@@ -85,8 +85,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
                 for line in file:
                     report.add(line)
         except OSError as error:
-            raise UserError(f'{name}: cannot be read ({error.strerror}); name a file that '
-                            'draw.py --log wrote') from None
+            raise UserError(f'{name}: cannot be read ({error.strerror}); name a log of '
+                            'draw.py --log') from None
     print('\n'.join(report.lines()))
 
 

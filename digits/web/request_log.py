@@ -1,4 +1,4 @@
-"""A line of JSON for each request, as the agents of Google Cloud Logging read structured entries.
+"""A line of JSON for each request, in the format of Google Cloud Logging's structured entries.
 
 Fields: https://cloud.google.com/logging/docs/structured-logging and, of httpRequest,
 https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#HttpRequest
@@ -18,22 +18,22 @@ OLD_FILES = 5  # up to LOG.5
 
 
 class RequestLog:
-    """Where entries go: a file's name, or stdout; `run` is the name of the run that answers.
+    """Writes entries to a file, or to stdout; `run` is the name of the run that is served.
 
-    Raises UserError if the file cannot be opened. Nothing that fails later fails a request.
+    Raises UserError if the file cannot be opened. Later errors do not affect requests.
     """
 
     def __init__(self, file: Optional[str], run: str):
         try:
             self._handler = _File(file) if file else _Stdout()
         except OSError as error:
-            raise UserError(f'--log {file}: {error.strerror}; name a file in a folder that is '
-                            'there') from None
+            raise UserError(f'--log {file}: {error.strerror}; name a file in an existing '
+                            'folder') from None
         self._run = run
 
     def write(self, message: str, status: int, http: Dict[str, str], **known: Any
               ) -> None:
-        """Write an entry: a sentence, the status, httpRequest's other fields, further fields."""
+        """Write an entry: message, status, other fields of httpRequest, further fields."""
         severity = 'ERROR' if status >= 500 else 'WARNING' if status >= 400 else 'INFO'
         now = datetime.datetime.now(datetime.timezone.utc)
         entry = {'time': now.isoformat(timespec='milliseconds').replace('+00:00', 'Z'),
@@ -47,18 +47,18 @@ class RequestLog:
 
 
 class _Forgiving:
-    """A handler whose disk may be full, or whose reader may have gone."""
+    """A handler that ignores errors, of a full disk or a closed pipe."""
 
     _said = False
 
     def handleError(self, record):
-        """Say so once, and begin afresh with the next entry."""
+        """Report the first error, and reopen the file for the next entry."""
         if not self._said:
             self._said = True
             print(f'draw.py: the log cannot be written ({sys.exc_info()[1]}); requests are '
-                  'answered all the same', file=sys.stderr)
+                  'still answered', file=sys.stderr)
         with contextlib.suppress(OSError):
-            self.close()  # which writes what is left, and fails again
+            self.close()  # flushes its buffer, and fails again
         self.stream, self._closed = None, False
 
 

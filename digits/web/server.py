@@ -1,8 +1,8 @@
-"""What draw.py serves: the page, and POST /predict for it and for programs.
+"""The server of draw.py: the page, and POST /predict for it and for programs.
 
-It trusts nobody who asks. A web page of somebody else's reaches a server on loopback too, under a
-name that its owner lets point there (DNS rebinding), so the Host that a browser names must be ours.
-What a picture may cost is bounded in bytes, pixels and seconds, what waits is bounded in number.
+Requests are not trusted. Another site's page can reach a server on loopback through a host name
+that its owner points to 127.0.0.1 (DNS rebinding), so the Host of a request must be this server's.
+Bytes, pixels and decoding time of a picture are limited, and so is the number of waiting ones.
 """
 import asyncio
 import concurrent.futures
@@ -27,12 +27,12 @@ from digits.web import connections, predictions
 from digits.web.request_log import RequestLog
 
 MAX_HEADER_BYTES = 65536
-THREADS = 4  # two cores are busy with two; another two wait for neither
-# Seconds that a thread may hold the interpreter while others wait. Reading a picture lets go of
-# it often, and waits to have it back (bugs.python.org/issue7946): with Python's 0.005, 200 clients
-# had a quarter of the answers (bench/RESULTS.md).
+THREADS = 4  # two keep two cores busy, two more fill the gaps
+# Seconds that a thread may hold the interpreter lock while others wait. Decoding releases it often
+# and waits to get it back (bugs.python.org/issue7946): with Python's default of 0.005, 200 clients
+# got a quarter of the responses (bench/RESULTS.md).
 SWITCH_INTERVAL = 5e-5
-MAX_WAITING = 256  # pictures that no thread has taken yet; those behind them get a 503
+MAX_WAITING = 256  # pictures waiting for a thread; further requests get a 503
 PAGE = Path(__file__).resolve().parent / 'page'
 FILES = {'/': ('index.html', 'text/html; charset=utf-8'),
          '/page.js': ('page.js', 'text/javascript; charset=utf-8'),
@@ -50,21 +50,21 @@ HEADERS = {
     'Cross-Origin-Opener-Policy': 'same-origin',
 }
 SENTENCES = {
-    400: 'this is not a request of HTTP',
-    404: 'nothing is here; the page is /, programs ask POST /predict',
-    405: 'not with this method; the page is GET /, programs ask POST /predict',
+    400: 'this is not a valid HTTP request',
+    404: 'nothing is here; the page is /, programs send POST /predict',
+    405: 'wrong method; the page is GET /, programs send POST /predict',
     413: f'the body has more than {predictions.MAX_BODY_BYTES:,} bytes; make the picture smaller',
     415: 'the body must be a PNG with Content-Type image/png, a JPEG with image/jpeg, or '
          '{"pixels": [...]} with application/json',
-    421: 'this server is not the host that was asked for; ask it under the address that it printed',
-    431: 'the header is too long; leave fields out',
-    500: 'something went wrong in the server; its log says what',
-    503: 'too many requests are waiting; ask again in a second',
+    421: 'this server does not have the requested host name; use the address that it printed',
+    431: 'the header is too long; send fewer or shorter fields',
+    500: 'internal error; the log of the server has the details',
+    503: 'too many requests are waiting; try again in a second',
 }
 
 
 def is_loopback(name: str) -> bool:
-    """Whether an IP address is this machine alone; False for what is none."""
+    """Whether `name` is a loopback IP address; False if it is not an IP address."""
     try:
         return ipaddress.ip_address(name.partition('%')[0]).is_loopback
     except ValueError:
@@ -72,9 +72,9 @@ def is_loopback(name: str) -> bool:
 
 
 def is_ours(host: str, listens: str) -> bool:
-    """Whether `host`, a Host header, may name a server that was told to listen on `listens`.
+    """Whether `host`, a Host header, is one of a server that listens on `listens`.
 
-    A name can be made to point here by anybody, a number cannot.
+    Anybody can make a host name point here, so only known names are accepted, and IP addresses.
     """
     name = re.sub(r':\d*$', '', host).lower().rstrip('.')
     if name[:1] + name[-1:] == '[]':  # IPv6
@@ -90,14 +90,14 @@ def is_ours(host: str, listens: str) -> bool:
 
 
 class Queue:
-    """THREADS threads that predict, and at most MAX_WAITING pictures that wait for one."""
+    """A pool of THREADS threads for predictions, with at most MAX_WAITING waiting requests."""
 
     def __init__(self):
         self._threads = concurrent.futures.ThreadPoolExecutor(THREADS)
         self._pending = 0
 
     async def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        """What the function returns, called in a thread; Refusal (503) if too many wait."""
+        """Call a function in a thread and return its result; Refusal (503) if too many wait."""
         if self._pending >= THREADS + MAX_WAITING:
             raise predictions.Refusal(503)
         self._pending += 1
@@ -109,7 +109,7 @@ class Queue:
 
 @web.stream_request_body
 class _Handler(web.RequestHandler):
-    """What all answers share. A body is read to its end, so that a client hears the answer."""
+    """Base of all handlers. Bodies are read to the end, so that clients get the response."""
 
     allowed = 'GET, HEAD'
 
@@ -122,13 +122,13 @@ class _Handler(web.RequestHandler):
             self.set_header(name, value)
 
     def prepare(self):
-        """Refuse at once what is too long to be read; what is a little longer, after it was."""
+        """Refuse bodies over connections.MAX_BODY_BYTES at once; smaller ones are read first."""
         length = self.request.headers.get('Content-Length', '')
         if re.fullmatch(r'\d{1,20}', length) and int(length) > connections.MAX_BODY_BYTES:
             raise predictions.Refusal(413)
 
     def check(self):
-        """Raise Refusal of a request that is for another host, or whose header is too long."""
+        """Raise Refusal if a request is for another host, or if its header is too long."""
         if not is_ours(self.request.headers.get('Host', ''), self.settings['listens']):
             raise predictions.Refusal(421)
         fields = self.request.headers.get_all()
@@ -136,29 +136,29 @@ class _Handler(web.RequestHandler):
             raise predictions.Refusal(431)
 
     def data_received(self, chunk):
-        """Only POST /predict has a use for a body."""
+        """Ignore the body; only POST /predict uses one."""
 
     def compute_etag(self):
-        """None: nothing is answered with 304."""
+        """None: there are no responses with status 304."""
 
     def send(self, body, content_type, cache_control):
-        """Finish with an answer of bytes."""
+        """Send a response of bytes."""
         self.set_header('Content-Type', content_type)
         self.set_header('Cache-Control', cache_control)
         self.response_size = len(body)
         self.finish(body)
 
     def send_json(self, answer):
-        """Finish with an object."""
+        """Send a JSON response."""
         self.send((json.dumps(answer) + '\n').encode(), 'application/json', 'no-store')
 
     def log_exception(self, kind, error, trace):
-        """Keep a fault of ours for the log."""
+        """Add the stack trace of an unexpected error to the log entry."""
         if not isinstance(error, (web.HTTPError, predictions.Refusal)):
             self.known = {'stack_trace': ''.join(traceback.format_exception(kind, error, trace))}
 
     def write_error(self, status_code, exc_info=(None, None), **_):
-        """Answer with a sentence in place of a page."""
+        """Send an error as JSON instead of a page."""
         error, answer = exc_info[1], {}
         if isinstance(error, predictions.Refusal):
             self.set_status(error.status)
@@ -237,13 +237,13 @@ class _Predict(_Handler):
 
     def on_connection_close(self):
         super().on_connection_close()
-        if not self.is_complete:  # or a thread may be reading it
+        if not self.is_complete:  # otherwise a thread may be reading it
             self.body.close()
 
 
 def application(classify: Classifier, run: str, log: RequestLog, listens: str,
                 log_drawings: bool = False) -> web.Application:
-    """Return the application. run: the classifier's name; listens: what --host says."""
+    """Return the application. run: the classifier's name; listens: the value of --host."""
     def log_request(handler):
         request, status = handler.request, handler.get_status()
         what = handler.known.get('digit', status)
@@ -263,7 +263,7 @@ def application(classify: Classifier, run: str, log: RequestLog, listens: str,
 
 
 class _FaultLog(logging.Handler):
-    """Write into the request log what Tornado says of malformed requests and of faults."""
+    """Copy Tornado's messages about malformed requests and errors to the request log."""
 
     def __init__(self, log):
         super().__init__(logging.INFO)
@@ -283,7 +283,7 @@ class _FaultLog(logging.Handler):
 
 
 def serve(app: web.Application, sock: socket.socket, log: RequestLog) -> None:
-    """Answer until SIGTERM or Ctrl-C, then what has begun; KeyboardInterrupt after Ctrl-C.
+    """Serve until SIGTERM or Ctrl-C, then finish requests; KeyboardInterrupt after Ctrl-C.
 
     A SIGINT that is ignored stays so: see digits.signals.
     """
@@ -297,7 +297,7 @@ def serve(app: web.Application, sock: socket.socket, log: RequestLog) -> None:
 
     def on_signal(number, frame):
         caught.append(number)
-        signals.restore(handlers)  # the second one does not wait
+        signals.restore(handlers)  # a second signal takes effect at once
 
     async def answer():
         listener = connections.Listener(sock, app)

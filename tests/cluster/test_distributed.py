@@ -276,7 +276,7 @@ def test_a_worker_that_never_appears_is_one_sentence(on_loopback):
     on_loopback.start(('worker', 0), '--wait', '2')
     assert on_loopback.tasks['worker', 0].wait(60) == 1
     address = on_loopback.addresses['worker', 1]
-    assert f'worker 1 ({address}) did not appear within 2 s' in on_loopback.said(('worker', 0))
+    assert f'worker 1 ({address}) did not start within 2 s' in on_loopback.said(('worker', 0))
     assert 'Traceback' not in on_loopback.said(('worker', 0))
     assert time.monotonic() - started < 55
 
@@ -412,7 +412,7 @@ def test_who_stays_away_is_named(on_loopback):
             break
         on_loopback.start(('worker', 1))
         time.sleep(20)
-    sentence = f'no step for 15 s: worker 1 ({on_loopback.addresses["worker", 1]}) does not answer'
+    sentence = f'no step for 15 s: worker 1 ({on_loopback.addresses["worker", 1]}) does not respond'
     wait_until(lambda: sentence in on_loopback.said(('worker', 0)), 60, on_loopback.said)
 
 

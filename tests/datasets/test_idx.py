@@ -54,15 +54,15 @@ DAMAGE = {
     'truncated inside': (regzip(lambda raw: raw[:-1]), r'cut short, 165423 of 165424 bytes'),
     'truncated gzip': (lambda data: data[:len(data) // 2], 'cut short'),
     'checksum missing': (lambda data: data[:-8], 'cut short'),
-    'trailing bytes': (regzip(lambda raw: raw + b'x'), 'goes on after'),
-    'trailing after gzip': (lambda data: data + b'x', 'goes on after'),
+    'trailing bytes': (regzip(lambda raw: raw + b'x'), 'has data after'),
+    'trailing after gzip': (lambda data: data + b'x', 'has data after'),
     'gzip damage': (lambda data: data[:5000] + b'\0\0\0\0' + data[5004:], 'gzip data are damaged'),
     'checksum wrong': (lambda data: data[:-8] + b'\0\0\0\0' + data[-4:], 'gzip data are damaged'),
     'promises too much': (regzip(lambda raw: header(2051, 2 ** 31, 28, 28) + raw[16:]),
-                          'its header promises'),
+                          'its header gives'),
     'web page': (lambda data: b'\n<!DOCTYPE html><title>404</title>', 'a web page was saved'),
     'plain, truncated': (lambda data: gzip.decompress(data)[:-1], 'cut short'),
-    'plain, trailing': (lambda data: gzip.decompress(data) + b'x', 'goes on after'),
+    'plain, trailing': (lambda data: gzip.decompress(data) + b'x', 'has data after'),
     'other count': (regzip(lambda raw: header(2051, 210, 28, 28) + raw[16:-784]),
                     '210 training images but 211 labels'),
 }
@@ -92,7 +92,7 @@ def test_a_bomb_is_read_no_further_than_its_header_promises(tmp_path):
 
     import tracemalloc
     tracemalloc.start()
-    with pytest.raises(UserError, match='goes on after the 165424 bytes'):
+    with pytest.raises(UserError, match='has data after the 165424 bytes'):
         idx.read_images(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -112,7 +112,7 @@ def test_labels_out_of_range_and_missing_files(tmp_path):
         idx.read_folder(tmp_path / 'empty')
 
 
-@pytest.mark.parametrize(('bytes_more', 'words'), [(-1, 'cut short'), (1, 'goes on after')])
+@pytest.mark.parametrize(('bytes_more', 'words'), [(-1, 'cut short'), (1, 'has data after')])
 def test_images_on_disk_have_the_size_that_their_header_promises(tmp_path, monkeypatch,
                                                                 bytes_more, words):
     path = tmp_path / 'train-images-idx3-ubyte'

@@ -152,8 +152,8 @@ def test_contrib_rnn_is_what_nn_has(rows):
 @pytest.mark.skipif(TENSORFLOW_1, reason='TensorFlow 1.15 has all of tf.contrib')
 def test_what_contrib_has_no_more_is_one_sentence():
     for namespace, name in ((tf.contrib, 'slim'), (tf.contrib.layers, 'fully_connected')):
-        with pytest.raises(AttributeError, match=rf'^tf\.contrib\.\S*{name} has not come back '
-                           r'with TensorFlow 2: docs/classic-scripts\.md says what to write'):
+        with pytest.raises(AttributeError, match=rf'^tf\.contrib\.\S*{name} does not exist '
+                           r'in TensorFlow 2: docs/classic-scripts\.md says what to use'):
             getattr(namespace, name)
 
 

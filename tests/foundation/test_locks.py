@@ -87,7 +87,7 @@ def test_a_file_that_was_removed_between_open_and_lock_is_no_lock(tmp_path, monk
 
 def test_a_folder_that_is_not_there(tmp_path):
     assert refusal(tmp_path / 'none') == (
-        f'{tmp_path / "none"}: no run can be kept there (No such file or directory); name another '
+        f'{tmp_path / "none"}: cannot write a run there (No such file or directory); name another '
         'folder with --run-dir')
 
 

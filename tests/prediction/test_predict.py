@@ -231,7 +231,8 @@ def test_newest_run_is_found_a_cnn_first(trained, tmp_path, monkeypatch):
     (lambda folder: change_record(folder, script='os'),
      "names 'os', and there is no os.py here that defines inference"),
     (lambda folder: change_record(folder, script='mnist_cnn'),
-     'of another graph than the lesson builds now (holds no conv1/W of float32 [5, 5, 1, 32])'),
+     'does not fit the graph that the lesson builds now '
+     '(holds no conv1/W of float32 [5, 5, 1, 32])'),
     (lambda folder: [path.unlink() for path in folder.glob('model*')], 'no checkpoint in it yet'),
 ])
 def test_a_foreign_or_damaged_run_is_one_sentence(script, trained, tmp_path, change, words):
@@ -570,16 +571,16 @@ def test_all_endand_nothing_wrong_is_status_0(script, trained, tmp_path):
 
 
 @pytest.mark.parametrize(('text', 'sentence'), [
-    ('', 'has no columns file and label, but nothing'),
-    ('file,digit\na.png,1\n', 'has no columns file and label, but file, digit'),
-    ('file;label\na.png;1\n', 'has no columns file and label, but file;label'),
-    ('file,label\n', 'no picture below its first line'),
+    ('', 'must have the columns file and label; it has none'),
+    ('file,digit\na.png,1\n', 'must have the columns file and label; it has file, digit'),
+    ('file;label\na.png;1\n', 'must have the columns file and label; it has file;label'),
+    ('file,label\n', 'no pictures after its first line'),
     ('file,label\na.png,1\nb.png,10\n', "line 3: the label '10' is not a digit"),
     ('file,label\na.png,\n', "line 2: the label '' is not a digit"),
     ('label,file\n٣,a.png\n', "line 2: the label '٣' is not a digit"),
     ('file,label\na.png\n', "line 2: the label '' is not a digit"),
     ('label,file\n7\n', 'line 2: names no file'),
-    ('file,label\na.png,1\na.png,2\n', 'line 3: a.png is there for the second time'),
+    ('file,label\na.png,1\na.png,2\n', 'line 3: a.png is listed twice'),
     ('file,label\n"' + 'a' * 200000 + '",1\n', 'not a CSV file (field larger than'),
     ('file,label\n세.png,3\n'.encode('cp949'), 'not in UTF-8; save it as CSV UTF-8'),
 ])

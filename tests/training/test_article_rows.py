@@ -183,7 +183,7 @@ def test_ctrl_c_is_a_sentence_and_stops_the_script(project, runs):
 
 
 def test_another_data_set_is_refused(small_dir, tmp_path):
-    with pytest.raises(UserError, match='holds small, and the articles are about MNIST'):
+    with pytest.raises(UserError, match='has small, but the articles use MNIST'):
         articles.run_missing(tmp_path, [articles.ROWS[1]], str(small_dir), None)
     assert not list(tmp_path.iterdir())
 

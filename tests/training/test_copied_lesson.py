@@ -87,7 +87,7 @@ def test_a_changed_copy_works_whole(project, small_dir, tmp_path):
     process.communicate()
     assert Record.read(folder).status == 'running'
     resumed = project.run('mine.py', '--resume')
-    assert resumed.returncode == 0 and 'going on after step' in resumed.stderr, resumed.stderr
+    assert resumed.returncode == 0 and 'continuing after step' in resumed.stderr, resumed.stderr
     assert resumed.stdout == straight.stdout
     assert_same_weights(folder, tmp_path / 'straight')
     assert any(np.any(weights(folder)[f'mean{layer}'] != 0) for layer in (1, 2))
@@ -188,7 +188,7 @@ def test_random_numbers_that_no_checkpoint_remembers_are_told(project):
             'tf.nn.dropout(h_fc1, rate=drop_rate)', 'OUTLIERS = 8000', 'OUTLIERS = 100')
     result = project.run('mine.py', '--steps', '2', '--batch-size', '20')
     assert result.returncode == 0
-    assert 'draws random numbers that no checkpoint remembers' in result.stderr
+    assert 'draws random numbers from a state that is in no checkpoint' in result.stderr
 
 
 def test_a_run_folder_supplies_no_code(project, tmp_path):

@@ -138,7 +138,7 @@ def test_when_no_checkpoint_is_whole_nothing_is_touched(stopped, small_dir, name
     for path in (*folder.glob('*.npz'), *folder.glob('*.data*')):
         flip(path)
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    with pytest.raises(UserError, match='none of its checkpoints .* is whole'):
+    with pytest.raises(UserError, match='none of its checkpoints .* is intact'):
         resume(name, folder, small_dir)
     assert before == {path.name: path.read_bytes() for path in folder.iterdir()
                       if path.is_file() and path.name != locks.NAME}
@@ -147,7 +147,7 @@ def test_when_no_checkpoint_is_whole_nothing_is_touched(stopped, small_dir, name
 def test_what_a_killed_writer_leaves_is_swept_away(stopped, small_dir):
     folder = stopped('mnist_softmax')
     for name in ('model.ckpt-60.data-00000-of-00001', 'run.json.unfinished', locks.NAME,
-                 'model.ckpt-50.data-00000-of-00001.tempstate123', 'weights.unfinished'):
+                 'model.ckpt-50.data-00000-of-00001.tempstate123', 'weights.npz.unfinished'):
         (folder / name).write_bytes(b'half')
     resume('mnist_softmax', folder, small_dir)
     left = {path.name for path in folder.iterdir()}
@@ -334,7 +334,7 @@ def test_a_disk_that_only_reads(script, stopped, small_dir, tmp_path):
         'status 0', 'status 0', 'status 2', 'status 2']
     new, again = result.stderr.splitlines()
     for sentence, name in ((new, 'new'), (again, 'run')):
-        assert f'{disk}/{name}: no run can be kept there (Read-only file system)' in sentence
+        assert f'{disk}/{name}: cannot write a run there (Read-only file system)' in sentence
 
 
 def test_strokes_need_no_folder_that_can_be_written(small_dir, tmp_path):
@@ -387,7 +387,7 @@ def test_diverging_names_the_step_the_cause_and_the_last_good_checkpoint(
     kept = 'no checkpoint was written before' if good is None else \
         f'the last good checkpoint is that of step {good}'
     assert str(caught.value).startswith(
-        f'step {step}: the loss is nan, training has diverged; most often --learning-rate 0.1 is '
+        f'step {step}: the loss is nan, training has diverged; usually --learning-rate 0.1 is '
         f'too large: try a smaller one ({kept}, in ')
     assert Record.read(tmp_path).status == 'diverged'
     assert checkpoints.exist(tmp_path) == (good is not None)

@@ -117,7 +117,7 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(script, small_dir, tmp_p
 
     resumed = script(name, '--resume', '--run-dir', folder)
     assert resumed.returncode == 0, resumed.stderr
-    assert 'going on after step' in resumed.stderr
+    assert 'continuing after step' in resumed.stderr
     straight, output = uninterrupted(name)
     assert resumed.stdout.splitlines()[-1] == output.splitlines()[-1]
     assert_same_weights(folder, straight)
@@ -238,7 +238,7 @@ def test_epochs_and_steps_each_replace_the_other_s_default(lesson, flag, left_ou
 
 
 @pytest.mark.parametrize(('flags', 'words'), [
-    (['--device', 'gpu'], 'TensorFlow sees no GPU here'),
+    (['--device', 'gpu'], 'TensorFlow finds no GPU'),
     (['--resume', '--run-dir', 'nowhere'], 'has no run.json'),
     (['--run-dir', str(HOME)], 'is not empty: add --resume'),
 ])

@@ -97,7 +97,7 @@ def test_a_folder_is_locked_and_has_its_record_until_it_is_left(model, tmp_path)
         assert Record.read(tmp_path / 'run').steps == 15
     other = Data()
     other.name = 'other'
-    with pytest.raises(UserError, match='was trained on small, and data holds other'), \
+    with pytest.raises(UserError, match='was trained on small, but data has other'), \
             folders.RunFolder(namespace(tmp_path / 'run', resume=True), other, model, 50):
         pass
 

@@ -136,6 +136,6 @@ def test_mistakes_get_a_sentence(script, server, cnn_run, tmp_path):
 
 def test_another_host_is_warned_of(serving, cnn_run):
     with serving(cnn_run, '--host', '0.0.0.0') as server:
-        assert 'everybody' in server.stderr[0] and len(server.stderr) == 2
+        assert 'anybody' in server.stderr[0] and len(server.stderr) == 2
         assert ask(server, 'GET', '/healthz', Host='192.168.0.7')[0] == 200
         assert ask(server, 'GET', '/healthz', Host='evil.example')[0] == 421
