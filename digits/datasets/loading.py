@@ -11,7 +11,7 @@ from typing import Any, List
 import numpy as np
 from tqdm import tqdm
 
-from digits.datasets import dataset, download, idx, ink, skeletons, splines, strokes
+from digits.datasets import dataset, download, idx, ink, skeletons, splines, strokes, world
 from digits.errors import UserError
 
 # What makes a folder's files MNIST and not another data set under the same names.
@@ -58,8 +58,9 @@ def _strokes(folder: Path, quiet: bool) -> List[Any]:
     It is kept as IDX files in a subfolder of `folder` whose name has a hash of the generator's
     source, so that a changed generator never meets the digits of an older one.
     """
+    modules = strokes, skeletons, world, splines, ink
     source = hashlib.sha256(b''.join(Path(str(module.__file__)).read_bytes()
-                                     for module in (strokes, skeletons, splines, ink)))
+                                     for module in modules))
     kept = folder / f'strokes-{source.hexdigest()[:8]}'
     if kept.is_dir():
         return idx.read_folder(kept)
