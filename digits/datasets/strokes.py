@@ -91,7 +91,6 @@ WORLD_STYLE = Style(1.30, 0.0, 1.05, freedom=1.1, pens=1.3, widths=1.5, max_radi
 WORLD_STYLES = tuple(
     WORLD_STYLE._replace(pen=1.35, pens=1.6, max_radius=math.inf, freedom=0.9) if digit == 1 else
     WORLD_STYLE for digit in range(10))
-WORLD_SHARE = 0.15      # of the embedded data set: the rest is written as MNIST is
 
 
 class TruncatedNormal:
@@ -191,7 +190,7 @@ def draw_way(rng: np.random.RandomState, style: Style, way: Way, n: int) -> np.n
 
 
 def make(count: int, seed: int = 0, progress: Optional[Callable[[int], Any]] = None,
-         world: float = WORLD_SHARE) -> Tuple[np.ndarray, np.ndarray]:
+         world: float = 0.0) -> Tuple[np.ndarray, np.ndarray]:
     """Draw `count` images uint8 [count, 28, 28], and their labels uint8 [count], in random order.
 
     White ink (255) on black (0), each digit as often as the others (to within one). The same
