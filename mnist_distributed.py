@@ -10,9 +10,9 @@ network.
 """
 from digits import command_line, input_data, training
 from digits.cluster import flags, local, process, worker
-from digits.datasets import augmentation, outliers
+from digits.datasets import augmentation, outliers, strokes
 from digits.tensorflow_v1 import tf
-from mnist_cnn import DROP_RATE, OUTLIERS, WARP, cross_entropy, inference, one_cycle
+from mnist_cnn import DROP_RATE, OUTLIERS, STROKES, WARP, cross_entropy, inference, one_cycle
 
 
 def main(argv=None):
@@ -32,6 +32,7 @@ def main(argv=None):
     if args.job_name == 'ps':
         return process.serve(args, server)  # the Server does all the work, in C++
     mnist = input_data.load(args)
+    strokes.add(mnist.train, STROKES)
     outliers.add(mnist.train, OUTLIERS)
 
     tf.reset_default_graph()

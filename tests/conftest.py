@@ -78,7 +78,9 @@ def clean_strokes():
     """clean_strokes(400, seed=5): as strokes.make, without specks of dust."""
     def make(count, seed):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(strokes, 'STYLES', [style._replace(specks=0) for style in strokes.STYLES])
+            for name in ('STYLES', 'WORLD_STYLES'):
+                patch.setattr(strokes, name, [style._replace(specks=0)
+                                              for style in getattr(strokes, name)])
             return strokes.make(count, seed)
     return make
 

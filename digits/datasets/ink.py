@@ -16,7 +16,7 @@ CENTRE = 14.0                   # index of the centre of mass, in x and in y
 
 # The pen. Lengths in pixels of the finished image.
 PEN_WIDTH = 2.35, 0.29      # median, and sd of the logarithm
-PEN_RADIUS = 0.65, 2.75     # thinner and thicker pens are brought to these radii
+PEN_RADIUS = 0.65, 4.0      # thinner and thicker pens are brought to these radii
 SOFTNESS = 0.81, 1.19       # least and greatest width of the ramp from black to white at an edge
 ROUGHNESS = 0.16            # edges wander by 0 to this (sd), from pixel to pixel
 BLUR = 0.62                 # sd of the blots that lay the ink, in pen radii: see draw()

@@ -11,7 +11,7 @@ from typing import Any, List
 import numpy as np
 from tqdm import tqdm
 
-from digits.datasets import dataset, download, idx, ink, skeletons, splines, strokes
+from digits.datasets import dataset, download, idx, ink, skeletons, splines, strokes, world
 from digits.errors import UserError
 
 # Tells MNIST from other data sets with the same file names.
@@ -58,8 +58,9 @@ def _strokes(folder: Path, quiet: bool) -> List[Any]:
     They are saved as IDX files in a subfolder of `folder` with a hash of the generator's source in
     its name, so that images of an older generator are not used.
     """
+    modules = strokes, skeletons, world, splines, ink
     source = hashlib.sha256(b''.join(Path(str(module.__file__)).read_bytes()
-                                     for module in (strokes, skeletons, splines, ink)))
+                                     for module in modules))
     kept = folder / f'strokes-{source.hexdigest()[:8]}'
     if kept.is_dir():
         return idx.read_folder(kept)

@@ -27,7 +27,8 @@ LETTERS = {
 
 def add(train: DataSet, count: int) -> None:
     """Add `count` images that are not digits, made from those of `train`, with label NO_DIGIT."""
-    train.add(make(np.asarray(train.pixels), train.labels, count), NO_DIGIT)
+    digits = np.asarray(train.pixels)
+    train.add(make(digits, train.labels[:len(digits)], count), NO_DIGIT)
 
 
 def make(images: np.ndarray, labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:

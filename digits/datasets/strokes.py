@@ -27,9 +27,11 @@ from typing import Any, Callable, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
+from digits.datasets.dataset import DataSet
 from digits.datasets.ink import FRAME, centre, choose_pen, frame, leave_specks, limit_radius
 from digits.datasets.skeletons import SKELETONS, Way
 from digits.datasets.splines import Skeleton, compile_way
+from digits.datasets.world import WORLD
 
 # The hand. Lengths are in heights of the digit; an sd is that of a TruncatedNormal.
 BLEND = 1.6             # how evenly a way's examples mix (sum of a Dirichlet distribution's alphas)
@@ -61,7 +63,9 @@ class Style(NamedTuple):
     taper: float = 0.0      # means of what PROPORTIONS spreads: how much wider the foot is,
     waist: float = 0.0      # how much lower the middle,
     bow: float = 0.0        # and how much further left than the ends
-    freedom: float = 1.0    # factor on the sd of rotation, slant and pen: a 1 is read at any angle
+    freedom: float = 1.0    # factor on the sd of rotation and slant: a 1 is read at any angle
+    pens: float = 1.0       # factor on the sd of the pen's width
+    widths: float = 1.0     # factor on the sd of the digit's width
     max_radius: float = math.inf  # of the pen, in the digit's spread across its length
     max_sd: float = 2.0     # where the normal distributions of the hand are truncated, in sd
     specks: float = 0.04    # share of the images with a speck of dust
@@ -70,7 +74,7 @@ class Style(NamedTuple):
 STYLES = (
     # width, slant, pen, taper, waist, bow, freedom
     Style(1.15, 0.13, 1.17, 0.20, 0.15, -0.50, max_radius=0.5),  # 0
-    Style(1.15, 0.09, 1.13, 0.00, 0.00, 0.00, 1.3),         # 1
+    Style(1.15, 0.09, 1.13, 0.00, 0.00, 0.00, 1.3, 1.3),    # 1
     Style(1.20, -0.03, 1.02, 0.25, 0.15, -0.45),            # 2
     Style(1.28, -0.04, 0.98, 0.20, 0.00, 0.65),             # 3
     Style(1.02, 0.07, 0.94, -0.10, 0.00, 0.47),             # 4
@@ -80,6 +84,13 @@ STYLES = (
     Style(1.10, 0.00, 0.94, -0.40, 0.15, 0.30, max_radius=0.5),  # 8
     Style(1.02, 0.05, 0.90, -0.10, 0.07, 0.00, max_radius=0.5),  # 9
 )
+
+# Of the ways in digits/datasets/world.py: fitted to no data set, so one style for all, with more
+# spread; but a 1 is also written with so broad a pen that flag and base become one with it.
+WORLD_STYLE = Style(1.30, 0.0, 1.05, freedom=1.1, pens=1.3, widths=1.5, max_radius=0.45)
+WORLD_STYLES = tuple(
+    WORLD_STYLE._replace(pen=1.35, pens=1.6, max_radius=math.inf, freedom=0.9) if digit == 1 else
+    WORLD_STYLE for digit in range(10))
 
 
 class TruncatedNormal:
@@ -148,7 +159,7 @@ def bend(rng: RandomNumbers, points: np.ndarray, style: Style) -> np.ndarray:
 
     slant = style.slant + rng.normal(SLANT[0], SLANT[1] * style.freedom, n)
     turn = rng.normal(0, ROTATION * style.freedom, n)
-    width = rng.normal(0, WIDTH, n)
+    width = rng.normal(0, WIDTH * style.widths, n)
     affine = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn) - slant, np.cos(turn)]])
     affine *= np.exp([width, -0.3 * width])[:, None]
     return np.einsum('nkd,den->nke', points, affine)
@@ -171,7 +182,7 @@ def draw_way(rng: np.random.RandomState, style: Style, way: Way, n: int) -> np.n
     skeleton, hand = compile_way(way), TruncatedNormal(rng, style.max_sd)
     points = bend(hand, write(hand, skeleton, n), style)
     path, ink = lay_path(hand, skeleton, points)
-    pen = limit_radius(choose_pen(hand, n, style.pen, style.freedom), path, style.max_radius)
+    pen = limit_radius(choose_pen(hand, n, style.pen, style.pens), path, style.max_radius)
     images = np.rint(frame(path, ink, pen) * 255).astype(np.uint8)
     if style.specks:
         leave_specks(rng, images, style.specks)
@@ -179,25 +190,41 @@ def draw_way(rng: np.random.RandomState, style: Style, way: Way, n: int) -> np.n
 
 
 def make(count: int, seed: int = 0, progress: Optional[Callable[[int], Any]] = None,
-         ) -> Tuple[np.ndarray, np.ndarray]:
+         world: float = 0.0) -> Tuple[np.ndarray, np.ndarray]:
     """Draw `count` images uint8 [count, 28, 28], and their labels uint8 [count], in random order.
 
     White ink (255) on black (0), each digit as often as the others (to within one). The same
     `count` and `seed` (0 to 2 ** 32 - 1) give the same images. `progress`, if given, is called
-    with the number of images newly done.
+    with the number of images newly done. `world` is the share, 0 to 1, that is written as in
+    digits/datasets/world.py.
     """
     rng = np.random.RandomState(seed)
     labels = rng.permutation(np.arange(count) % 10).astype(np.uint8)
     images = np.empty((count, FRAME, FRAME), np.uint8)
-    for digit, ways in SKELETONS.items():
-        weights = np.array([way.weight for way in ways], dtype=np.float64)
+    for digit in range(10):
+        ways = [(way, STYLES[digit], share) for way, share in _shares(SKELETONS[digit], 1 - world)]
+        ways += [(way, WORLD_STYLES[digit], share) for way, share in _shares(WORLD[digit], world)]
         mine = np.flatnonzero(labels == digit)
-        choice = rng.choice(len(ways), len(mine), p=weights / weights.sum())
-        for number, way in enumerate(ways):
+        choice = rng.choice(len(ways), len(mine), p=[share for _, _, share in ways])
+        for number, (way, style, _) in enumerate(ways):
             chosen = mine[choice == number]
             for start in range(0, len(chosen), BATCH):
                 batch = chosen[start:start + BATCH]
-                images[batch] = draw_way(rng, STYLES[digit], way, len(batch))
+                images[batch] = draw_way(rng, style, way, len(batch))
                 if progress is not None:
                     progress(len(batch))
     return images, labels
+
+
+def add(train: DataSet, share: float) -> None:
+    """Add digits in the ways of digits/datasets/world.py to the batches of `train`.
+
+    share: how many, at least 0, for each of the digits that `train` was given.
+    """
+    train.add(*make(round(share * len(train.pixels)), seed=1, world=1.0))
+
+
+def _shares(ways, total):
+    """Pair each way with its share of the digit's images; the shares add up to `total`."""
+    weights = sum(way.weight for way in ways)
+    return [(way, total * way.weight / weights) for way in ways]
