@@ -8,7 +8,7 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 import numpy as np
 from PIL import Image
 
-from digits import command_line
+from digits import texts
 from digits.errors import UserError
 
 ENDINGS = ('.png', '.jpg', '.jpeg', '.svg', '.pdf')
@@ -66,8 +66,8 @@ def show(axes: Any, pixels: np.ndarray, **options: Any) -> None:
 
 def plain(text: str, max_columns: int) -> str:
     """The last max_columns columns of a text, escaped: matplotlib would draw $...$ as a formula."""
-    if command_line.columns(text) > max_columns:
-        while command_line.columns(text) >= max_columns:
+    if texts.columns(text) > max_columns:
+        while texts.columns(text) >= max_columns:
             text = text[1:]
         text = '…' + text
     return text.encode(errors='backslashreplace').decode().replace('$', r'\$')
