@@ -26,4 +26,4 @@ def test_no_module_has_a_rule_of_its_own():
 
 
 def test_korean_letters_are_two_columns_wide():
-    assert [texts.columns(text) for text in ('abc', '손글씨', 'e\u0301')] == [3, 6, 1]
+    assert [texts.columns(text) for text in ('abc', '손글씨', 'e\u0301', 'a손')] == [3, 6, 1, 3]
