@@ -4,9 +4,9 @@ IMAGE may also be a folder, for all pictures in it, or - for standard input. --p
 digits in a picture, --labels scores labelled pictures, --plot and --feature-maps draw figures.
 
 $ python predict.py data/3-pencil-photo.jpg data/7-chalk.jpg data/8-dark-canvas.png
-data/3-pencil-photo.jpg  3   99.99%   (then 9: 0.00%)
-data/7-chalk.jpg         7  100.00%   (then 3: 0.00%)
-data/8-dark-canvas.png   8  100.00%   (then 4: 0.00%)
+data/3-pencil-photo.jpg  3   99.9%   (then 9: 0.0%)
+data/7-chalk.jpg         7   99.9%   (then 3: 0.0%)
+data/8-dark-canvas.png   8   99.9%   (then 4: 0.0%)
 """
 import argparse
 import contextlib
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digits import command_line, figures
+from digits import command_line, figures, texts
 from digits.prediction import batches, classifier, plots, results, scoring
 
 
@@ -88,7 +88,7 @@ def main(argv=None):
     for file, most in (args.plot, len(labels) or plots.MAX_RESULTS), (args.feature_maps, 1):
         if file:
             figures.check(file, names, most)
-    width = max(map(command_line.columns, names), default=0)
+    width = max(map(texts.columns, names), default=0)
 
     classify, failures, drawn, score = None, 0, [], scoring.Score(labels)
     with contextlib.closing(random_image(args) if args.random else

@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import sys
-import unicodedata
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -66,12 +65,6 @@ def data_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--dataset', choices=['auto', 'mnist', 'strokes'], default='auto',
                         help='mnist; strokes (drawn by a program, no download); auto: MNIST if '
                         'present or downloadable, else strokes (default)')
-
-
-def columns(text: str) -> int:
-    """The width of `text` on a terminal, in columns: two for each Korean letter."""
-    return sum(0 if unicodedata.combining(letter) else
-               2 if unicodedata.east_asian_width(letter) in 'WF' else 1 for letter in text)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 import numpy as np
 from PIL import Image
 
-from digits import command_line, files
+from digits import files, texts
 from digits.errors import UserError
 
 ENDINGS = ('.png', '.jpg', '.jpeg', '.svg', '.pdf')
@@ -59,8 +59,8 @@ def show(axes: Any, pixels: np.ndarray, **options: Any) -> None:
 
 def plain(text: str, max_columns: int) -> str:
     """The last max_columns columns of a text; $ is escaped, or matplotlib would draw a formula."""
-    if command_line.columns(text) > max_columns:
-        while command_line.columns(text) >= max_columns:
+    if texts.columns(text) > max_columns:
+        while texts.columns(text) >= max_columns:
             text = text[1:]
         text = '…' + text
     return text.encode(errors='backslashreplace').decode().replace('$', r'\$')

@@ -94,8 +94,10 @@ def _grey(image):
 
 def _thumbnail(grey):
     """`grey` with its longer side at most THUMBNAIL, area-averaged."""
+    if max(grey.shape) <= THUMBNAIL:
+        return grey
     image = Image.fromarray(grey)
-    scale = min(1, THUMBNAIL / max(image.size))
+    scale = THUMBNAIL / max(image.size)
     return np.asarray(image.resize([max(1, round(side * scale)) for side in image.size],
                                    Image.BOX))
 

@@ -7,6 +7,7 @@ from digits.figures import BLUE, plain, show
 from digits.prediction import batches
 from digits.prediction.results import Result
 from digits.prediction.scoring import Score
+from digits.texts import percent
 
 MAX_RESULTS = 20  # in one drawing, a row each
 
@@ -33,7 +34,7 @@ def _bars(axes, probabilities):
     best = probabilities.argmax()
     axes.bar(range(10), probabilities, color=['black' if digit == best else '0.75'
                                               for digit in range(10)])
-    axes.text(best, probabilities[best] + 0.02, f'{probabilities[best]:.2%}', ha='center',
+    axes.text(best, probabilities[best] + 0.02, percent(probabilities[best]), ha='center',
               va='bottom', fontsize=9)
     axes.set(ylim=(0, 1.15), yticks=[0, 0.5, 1], yticklabels=['0', '50 %', '100 %'],
              xlim=(-0.6, 9.6), xticks=range(10))
@@ -66,6 +67,7 @@ def score(counted: Score, path: Union[str, Path]) -> None:
         image, answer = None, 'unreadable'
         if not result.error:
             (digit, probability, doubt), = result.digits()
-            image, answer = result.images[0], f'read {digit}{"?"[:bool(doubt)]}  {probability:.1%}'
+            answer = f'read {digit}{"?"[:bool(doubt)]}  {percent(probability)}'
+            image = result.images[0]
         missed.append((image, f'label {result.label}\n{answer}', result.name))
     figures.confusion_matrix(counted.confusion, counted.unreadable, missed, path)

@@ -3,7 +3,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from digits import command_line
+from digits import texts
 
 
 class Result:
@@ -40,7 +40,7 @@ class Result:
         else:
             known = known and known + 'prediction '
             answer = describe(self.probabilities[0], self.doubts[0])
-        return f'{self.name}{" " * (width - command_line.columns(self.name))}  {known}{answer}'
+        return f'{self.name}{" " * (width - texts.columns(self.name))}  {known}{answer}'
 
     def as_object(self) -> Dict[str, Any]:
         """The result with all probabilities, for json.dumps."""
@@ -60,11 +60,11 @@ class Result:
 
 
 def describe(probabilities: np.ndarray, doubt: str = '') -> str:
-    """'3   99.87%   (then 8: 0.05%)', or '5?  41.20%   (then 3: 38.00%)  not sure: faint'."""
+    """'3   99.8%   (then 8: 0.1%)', or '5?  41.2%   (then 3: 38.0%)  not sure: faint'."""
     digit, runner_up = np.argsort(-probabilities, kind='stable')[:2]  # as argmax: first of equals
-    then = f'(then {runner_up}: {probabilities[runner_up]:.2%})'
-    return (f'{digit}{"?" if doubt else " "} {probabilities[digit]:7.2%}   '
-            + (f'{then:16}  not sure: {doubt}' if doubt else then))
+    then = f'(then {runner_up}: {texts.percent(probabilities[runner_up])})'
+    return (f'{digit}{"?" if doubt else " "} {texts.percent(probabilities[digit]):>6}   '
+            + (f'{then:15}  not sure: {doubt}' if doubt else then))
 
 
 def _page(boxes, digits):

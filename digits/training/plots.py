@@ -5,7 +5,7 @@ from typing import Dict, Sequence, Tuple, Union
 
 import numpy as np
 
-from digits import figures
+from digits import figures, texts
 from digits.datasets.dataset import DataSet, Datasets
 from digits.training import calibration
 from digits.training.models import Model
@@ -48,7 +48,7 @@ def missed(record: Record, test: DataSet, model: Model, path: Path) -> None:
     images = test.pixels.reshape(-1, 28, 28)
     figures.confusion_matrix(confusion, np.zeros(10, int), [
         (images[index], f'label {test.labels[index]}\nread {predictions[index]}'
-         f'{"?"[:bool(doubt)]}  {probabilities[index].max():.1%}', f'test image {index}')
+         f'{"?"[:bool(doubt)]}  {texts.percent(probabilities[index].max())}', f'test image {index}')
         for index, doubt in zip(wrong, doubts)], path)
 
 

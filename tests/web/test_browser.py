@@ -191,7 +191,7 @@ def test_a_pasted_a_dropped_and_a_chosen_picture_are_read_as_predict_reads_them(
     asked = urllib.request.Request(f'{server.url}predict', data, {'Content-Type': 'image/png'})
     with urllib.request.urlopen(asked) as response:
         answer = json.load(response)
-    share = f'{100 * min(answer["probability"], 0.999):.1f}'.rstrip('0').rstrip('.')
+    share = f'{100 * min(answer["probability"], 0.999):.1f}'
     page.context.grant_permissions(['clipboard-read', 'clipboard-write'])
     # The browser writes what is copied anew, so that its bytes differ; a file's stay.
     page.page.evaluate("""async (bytes) => navigator.clipboard.write([new ClipboardItem(

@@ -53,10 +53,11 @@ async function askNow() {
 
 // ---- Showing ----------------------------------------------------------------------------------
 
-// No network is sure of everything: 99.97 % is shown as 99.9 %.
+// As texts.percent of predict.py: one decimal place, 99.9 % at most, for no network is certain.
 function percent(share) {
-  return new Intl.NumberFormat(LANGUAGE, { style: 'percent', maximumFractionDigits: 1 })
-    .format(Math.min(share, 0.999));
+  return new Intl.NumberFormat(LANGUAGE, {
+    style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1,
+  }).format(Math.min(share, 0.999));
 }
 
 function show(state, digit, sentence, more) {
