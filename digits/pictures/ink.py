@@ -6,20 +6,25 @@ import numpy as np
 from PIL import Image
 
 from digits.errors import UserError
-from digits.pictures import parts
+from digits.pictures import edge_lines, parts
 
 MIN_CONTRAST = 0.06  # of the paper's brightness: less than this is paper, not ink
 THUMBNAIL = 64  # pixels: shades of paper need no more
 
 
-def ink_of(image: Image.Image, max_side: int) -> Tuple[np.ndarray, np.ndarray]:
+def ink_of(image: Image.Image, max_side: int, alone: bool = False
+           ) -> Tuple[np.ndarray, np.ndarray]:
     """An upright PIL image -> (ink, mask), float and bool [h, w], neither side over `max_side`.
+
+    alone: of one digit, without the lines of a table or a frame along the picture's edges.
 
     Ink is the share of the paper's light that is missing, about 0 to 1; the mask says where that
     is enough to be ink, which may be nowhere. The sides are the picture's divided by a whole
     number, rounded up. Raises UserError if the picture has no pixel.
     """
     grey = _grey(_opaque_or_alpha(image, max_side))
+    if alone:
+        grey = edge_lines.erased(grey)
     small = _thumbnail(grey)
     if _light_on_dark(small):
         grey, small = 1 - grey, 1 - small

@@ -36,7 +36,7 @@ def to_mnist(image: Image.Image) -> np.ndarray:
 
     Raises UserError if there is no ink, no digit or more than one.
     """
-    ink, mask = ink_of(upright(image), MAX_SIDE)
+    ink, mask = ink_of(upright(image), MAX_SIDE, alone=True)
     if not mask.any():
         raise UserError(NO_INK)
     # Otsu's measure of a threshold: the share of the variance that lies between ink and paper.

@@ -1,0 +1,99 @@
+"""digits.pictures.edge_lines: what is cut out of a table is read as if it had no lines."""
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from digits.pictures import edge_lines, one_digit
+
+SIZE = 180, 140
+
+
+@pytest.fixture(scope='module')
+def hand(clean_strokes):
+    return clean_strokes(60, seed=11)[0]
+
+
+def cropped(image):
+    """The digit [28, 28], its ink alone and four times as large, as a PIL image."""
+    image = Image.fromarray(image)
+    image = image.crop(image.point(lambda value: 255 * (value > 100)).getbbox())
+    return image.resize((image.width * 4, image.height * 4), Image.BICUBIC)
+
+
+def cell(digit, random, shade, sides, dark, light=(235, 235), down=0.0):
+    """(picture, the same without lines) of a cell whose lines lie at those of its four `sides`.
+
+    shade: of the lines, 1 is black; dark: of the digit; light: of the paper, at left and right;
+    down: how far the digit is moved towards the lower line, 1 is across it.
+    """
+    ink = np.zeros(SIZE[::-1], np.float32)
+    part = np.asarray(cropped(digit), np.float32) / 255
+    left = (SIZE[0] - part.shape[1]) // 2
+    top = int((SIZE[1] - part.shape[0]) / 2 * (1 + down))
+    part = part[:SIZE[1] - top]
+    ink[top:top + part.shape[0], left:left + part.shape[1]] = part
+    form = Image.new('L', SIZE)
+    for side in sides:
+        far = random.uniform(0, 14, 2)  # at both ends: lines slant
+        (x, y), width = SIZE, int(random.randint(2, 6))
+        ends = [((-9, far[0]), (x + 9, far[1])), ((x - far[0], -9), (x - far[1], y + 9)),
+                ((-9, y - far[0]), (x + 9, y - far[1])), ((far[0], -9), (far[1], y + 9))]
+        ImageDraw.Draw(form).line(ends[side], 255, width)
+    form = np.asarray(form, np.float32) / 255
+    paper = np.linspace(*light, SIZE[0])
+    noise = random.normal(0, 2, ink.shape)
+    return [Image.fromarray(np.uint8((paper * (1 - dark * ink) * (1 - lines) + noise).clip(0, 255)))
+            for lines in (shade * form, 0)]
+
+
+def difference(a, b):
+    """Mean over pixels of 0..255, whichever way a centre of mass near a half was rounded."""
+    moved = (np.roll(a.astype(int), (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1))
+    return min(np.abs(image - b).mean() for image in moved)
+
+
+@pytest.mark.parametrize('kind, wrong', [
+    ({'shade': 0.9, 'sides': range(4), 'dark': 0.8}, 1),
+    ({'shade': 0.9, 'sides': range(4), 'dark': 0.4}, 1),  # pencil in a printed table
+    ({'shade': 0.5, 'sides': range(4), 'dark': 0.8}, 1),
+    ({'shade': 0.9, 'sides': [2], 'dark': 0.5}, 1),
+    ({'shade': 0.9, 'sides': [0, 3], 'dark': 0.5}, 1),
+    ({'shade': 0.8, 'sides': range(4), 'dark': 0.5, 'light': (130, 240)}, 1),
+    ({'shade': 0.9, 'sides': range(4), 'dark': 0.6, 'down': 0.5}, 3),  # some touch it
+], ids=str)
+def test_a_cell_of_a_table_is_read_as_if_it_had_no_lines(hand, kind, wrong):
+    random, mistakes = np.random.RandomState(0), 0
+    for digit in hand:
+        ruled, plain = cell(digit, random, **kind)
+        mistakes += difference(one_digit.to_mnist(ruled), one_digit.to_mnist(plain)) > 12
+    assert mistakes <= wrong
+
+
+def test_light_lines_on_dark(hand):
+    random, mistakes = np.random.RandomState(0), 0
+    for digit in hand:
+        ruled, plain = (image.point(lambda value: 255 - value) for image in cell(
+            digit, random, 0.9, range(4), 0.6))
+        mistakes += difference(one_digit.to_mnist(ruled), one_digit.to_mnist(plain)) > 12
+    assert mistakes <= 1
+
+
+def test_strokes_of_a_digit_that_is_cropped_close_stay(hand):
+    for digit in hand:
+        grey = 1 - np.asarray(cropped(digit), np.float32) / 255
+        assert edge_lines.erased(grey) is grey
+    for shape in ([(0, 4, 99, 4), (95, 4, 40, 139)],                        # 7
+                  [(4, 0, 4, 139), (4, 4, 95, 4), (4, 135, 95, 135), (95, 0, 95, 139)],  # 0
+                  [(50, 0, 50, 139), (0, 135, 99, 135)]):                  # 1
+        image = Image.new('L', (100, 140), 240)
+        for stroke in shape:
+            ImageDraw.Draw(image).line(stroke, 30, 8)
+        grey = np.asarray(image, np.float32) / 255
+        assert edge_lines.erased(grey) is grey
+
+
+def test_an_empty_cell_has_no_ink():
+    ruled, _ = cell(np.pad(np.full([4, 4], 255, np.uint8), 12, mode='constant'),
+                    np.random.RandomState(0), 0.9, range(4), 0.0)
+    grey = np.asarray(ruled, np.float32) / 255
+    assert edge_lines.erased(grey).min() < 0.2  # lines alone may be a digit: they stay
