@@ -6,7 +6,7 @@ import os
 import sys
 import unicodedata
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Container, Iterable, Iterator, List, Sequence
 
 from digits import paths
 from digits.errors import UserError
@@ -72,6 +72,15 @@ def columns(text: str) -> int:
     """The width of `text` on a terminal, in columns: two for each Korean letter."""
     return sum(0 if unicodedata.combining(letter) else
                2 if unicodedata.east_asian_width(letter) in 'WF' else 1 for letter in text)
+
+
+def aligned(rows: Iterable[Sequence[str]], right: Container[int] = ()) -> List[str]:
+    """Lines of a table whose columns are aligned: those in `right` to the right, others left."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ['  '.join(cell.rjust(width) if number in right else cell.ljust(width)
+                      for number, (cell, width) in enumerate(zip(row, widths))).rstrip()
+            for row in rows]
 
 
 @contextlib.contextmanager
