@@ -284,7 +284,7 @@ def test_flags_that_contradict_each_other_are_a_usage_error(flags, word, capsys)
     (['--plot', 'x', 'a'], 'x: unsupported file type'),
     (['--feature-maps', 'nowhere/x.png', 'a'], 'there is no folder nowhere'),
     (['--feature-maps', 'x.png', 'a', 'b'], 'no more than 1 picture can be drawn'),
-    (['--plot', 'x.png', *map(str, range(21))], 'no more than 20 pictures can be drawn, but there are'),
+    (['--plot', 'x.png', *map(str, range(21))], 'no more than 20 pictures can be drawn, but'),
     (['--plot', './x.png', 'x.png'], 'is one of the pictures to read'),
 ])
 def test_what_cannot_be_drawn_is_a_sentence_before_anything_is_read(flags, sentence, tmp_path,
