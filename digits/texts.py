@@ -1,5 +1,6 @@
-"""How names and probabilities are written: on a terminal, in drawings, in tables."""
+"""How names, probabilities and tables are written: on a terminal and in drawings."""
 import unicodedata
+from typing import Container, Iterable, List, Sequence
 
 
 def columns(text: str) -> int:
@@ -16,3 +17,12 @@ def percent(probability: float) -> str:
     The one rule wherever a probability is shown; page.js has the same for draw.py's page.
     """
     return f'{min(probability, 0.999):.1%}'
+
+
+def aligned(rows: Iterable[Sequence[str]], right: Container[int] = ()) -> List[str]:
+    """Lines of a table whose columns are aligned: those in `right` to the right, others left."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ['  '.join(cell.rjust(width) if number in right else cell.ljust(width)
+                      for number, (cell, width) in enumerate(zip(row, widths))).rstrip()
+            for row in rows]

@@ -216,16 +216,12 @@ class ArrayCheckpoints(Checkpoints):
             with files.replacing(path) as unfinished:
                 with open(str(unfinished), 'wb') as file:
                     np.savez(file, **contents)
-                if path.exists() and self._whole(path):
-                    os.replace(str(path), str(previous))
+                with contextlib.suppress(UserError):  # a damaged file must not replace the other
+                    if path.exists():
+                        self._read(path)
+                        os.replace(str(path), str(previous))
         except OSError as error:
             raise self._unwritten(error) from error
-
-    def _whole(self, path):
-        try:
-            return bool(self._read(path))
-        except UserError:
-            return False
 
     def _files(self):
         return _npz_files(self._folder)
