@@ -7,22 +7,38 @@ than the others none is found; a dark desk around the sheet must be cut off.
 Survey: Casey and Lecolinet, "A Survey of Methods and Strategies in Character Segmentation", IEEE
 Trans. PAMI 18(7), 1996.
 """
-from typing import Tuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 from PIL import Image
 
 from digits.errors import UserError
-from digits.pictures import one_digit, parts, ruled_lines, segmentation
+from digits.pictures import cells, one_digit, parts, ruled_lines, segmentation, tables, thresholds
 from digits.pictures.decoding import Picture, naming_errors, open_picture, upright
 from digits.pictures.ink import ink_of
 from digits.pictures.normalisation import normalised
 
 MAX_SIDE = 2000  # pixels: a digit of a hundredth of a page still has MNIST's 20
+MAX_OVERLAP = 4  # of the picture: the areas of all digits' boxes together
 NO_INK = 'no ink found; give a picture of digits, darker or lighter than the paper'
 
 
-def read(path: Picture) -> Tuple[np.ndarray, np.ndarray]:
+class Page(NamedTuple):
+    """The digits of a page, in reading order.
+
+    boxes: int [n, 4], left, top, right and bottom in pixels of the picture held upright
+    images: uint8 [n, 28, 28], white ink on black
+    rows, columns: int [n], where each lies in the page's table, from 0, or -1 if it lies beside
+        it; None if there is no table. Of several tables the rows are counted on.
+    """
+
+    boxes: np.ndarray
+    images: np.ndarray
+    rows: Optional[np.ndarray] = None
+    columns: Optional[np.ndarray] = None
+
+
+def read(path: Picture) -> Page:
     """The digits in the picture `path`, a file's name or an open binary file, as find gives them.
 
     Raises UserError, with the file's name, also if it cannot be decoded.
@@ -31,7 +47,7 @@ def read(path: Picture) -> Tuple[np.ndarray, np.ndarray]:
         return find(open_picture(path))
 
 
-def find(image: Image.Image) -> Tuple[np.ndarray, np.ndarray]:
+def find(image: Image.Image) -> Page:
     """The digits in a PIL image -> (boxes int [n, 4], images uint8 [n, 28, 28]), n >= 1.
 
     In reading order: lines from top to bottom, each from left to right. A box is left, top, right
@@ -41,19 +57,70 @@ def find(image: Image.Image) -> Tuple[np.ndarray, np.ndarray]:
     """
     image = upright(image)
     ink, mask = ink_of(image, MAX_SIDE)
-    if mask.any():  # printed lines may be fainter than the faintest ink that counts
-        printed = ruled_lines.find(ink > 0.6 * ink[mask].min())
-        ink[printed], mask = 0, mask & ~printed
-    found = parts.Parts.of(parts.label(mask))
-    found = found.kept(found.sizes.max(1, initial=0) >= 0.12 * found.digit_height())  # no dust
+    if not mask.any():
+        raise UserError(NO_INK)
+    lines = ink > 0.6 * ink[mask].min()  # printed lines may be fainter than other ink
+    bare, found, found_tables = _in_tables(ink, mask, lines, tables.find(lines))
+    if not found_tables:
+        printed = ruled_lines.find(lines)
+        bare = np.where(printed, 0, ink)
+        found = _without_dust(thresholds.by_part(bare, mask & ~printed))
     if not len(found):
         raise UserError(NO_INK)
-    found = segmentation.digits_in(found)
-    order = np.concatenate(segmentation.lines_of(found.boxes))
+    rows = columns = None
+    if found_tables:
+        found, rows, columns = cells.digits_in(found, found_tables)
+        order = cells.order_of(found.boxes, rows, found_tables)
+        rows, columns = rows[order], columns[order]
+    else:
+        found = segmentation.digits_in(found)
+        order = np.concatenate(segmentation.lines_of(found.boxes))
+    if found.sizes.prod(1).sum() > MAX_OVERLAP * ink.size:
+        raise UserError(segmentation.NO_DIGITS)
     labels = found.labels(len(ink))
-    images = np.array([_cut(ink, labels, number + 1, found.boxes[number]) for number in order])
+    images = np.array([_cut(bare, labels, number + 1, found.boxes[number]) for number in order])
     boxes = np.minimum(found.boxes[order] * -(-max(image.size) // MAX_SIDE), image.size * 2)
-    return boxes, images if len(boxes) > 1 else _alone(image, boxes[0], images)
+    return Page(boxes, images if len(boxes) > 1 else _alone(image, boxes[0], images), rows,
+                columns)
+
+
+def _in_tables(ink, mask, lines, found_tables):
+    """(ink without the tables' lines, the parts of the page, those of the tables that hold digits).
+
+    On squared paper digits lie across the lines: what looks like a table there is none.
+    """
+    if not found_tables:
+        return ink, None, []
+    printed = np.logical_or.reduce([table.mask(mask.shape) for table in found_tables])
+    printed |= cells.outside(ruled_lines.find(lines), found_tables)
+    bare = np.where(printed, 0, ink)
+    thick = max(np.median(lines.thickness) for table in found_tables for lines in table[:2])
+    kept = cells.without_lines(thresholds.by_part(bare, mask & ~printed), printed, thick)
+    bare[kept] = ink[kept]
+    found = _without_dust(kept)
+    near = np.logical_or.reduce([table.mask(mask.shape, 5) for table in found_tables])
+    found = found.kept(~_remains(found, near, 2 * thick + 1))
+    beside = parts.dilated(printed, 1)
+    held = [table for table in found_tables if cells.hold(found, table, beside)]
+    if len(held) == len(found_tables):
+        return bare, found, held
+    return _in_tables(ink, mask, lines, held)
+
+
+def _remains(found, near, thick):
+    """bool [parts]: what is left of printed lines, `near` which it lies, or both of its ends."""
+    if not len(found):
+        return np.zeros(0, bool)
+    beside = np.add.reduceat(near[found.sorted_pixels()], found.starts, dtype=int)
+    left, top, right, bottom = found.boxes.T
+    ends = near[top, left] & near[bottom - 1, right - 1] & (found.sizes.min(1) <= thick)
+    return (beside >= 0.7 * found.counts) | ends
+
+
+def _without_dust(mask):
+    """The Parts of `mask`, without those much smaller than a digit."""
+    found = parts.Parts.of(parts.label(mask))
+    return found.kept(found.sizes.max(1, initial=0) >= 0.12 * found.digit_height())
 
 
 def _alone(image, box, images):

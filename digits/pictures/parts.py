@@ -136,6 +136,10 @@ class Parts:
         """(rows int [n], columns int [n]) of all pixels, part after part; `starts` says where."""
         return self._rows, self._columns
 
+    def sorted_numbers(self) -> np.ndarray:
+        """The number of the part, int [n], of each of these pixels."""
+        return np.repeat(np.arange(len(self)), self.counts)
+
     def pixels_of(self, number: int) -> Tuple[np.ndarray, np.ndarray]:
         """(rows, columns) of one part's pixels."""
         of = slice(self.starts[number], self.starts[number] + self.counts[number])
@@ -167,6 +171,13 @@ class Parts:
     def kept(self, keep: np.ndarray) -> 'Parts':
         """Only those parts for which `keep`, bool [parts], is True, numbered anew."""
         return self if keep.all() else self.renumbered(np.where(keep, np.arange(len(self)), -1))
+
+    def with_those_of(self, other: 'Parts') -> 'Parts':
+        """These parts, then those of `other`, of the same picture and without a pixel in common."""
+        places = np.concatenate([self.places, other.places])
+        order = np.argsort(places, kind='stable')
+        part = np.concatenate([self.part, other.part + len(self)])
+        return Parts(places[order], part[order], self.width)
 
     def labels(self, height: int) -> np.ndarray:
         """As `label` gives them: int32 [height, width], 0 outside, then 1, 2, ..."""

@@ -9,8 +9,12 @@ from digits.errors import UserError
 from digits.pictures import parts
 from digits.pictures.parts import Parts
 
-MAX_DIGITS = 500
-MAX_PAIRS = 20000  # of strokes that may belong together: a page of 500 digits has some hundred
+MAX_DIGITS = 4000
+MAX_PAIRS = 12000  # of strokes that may belong together: a page of 500 digits has some hundred
+MAX_COMPARED = 6 * 10 ** 7  # pairs of parts, whether near each other or not: three seconds
+MAX_CUTTING = 10 ** 8  # pixels, and 600 for each row, of parts that are cut: three seconds
+ROWS = 256  # parts that are compared with all at once
+NO_DIGITS = 'no digits found: this does not look like ink on paper'
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 SAMPLE = 250  # pixels of a stroke that its distance to others is measured from, or up to twice that
 
@@ -21,9 +25,9 @@ def digits_in(found: Parts) -> Parts:
     Raises UserError if there are more than MAX_DIGITS, or if the parts lie among each other as no
     strokes of digits do.
     """
-    if len(found) <= 2 * MAX_DIGITS:  # else too many anyhow, and time grows as their square
+    if len(found) <= 1.5 * MAX_DIGITS:  # else too many anyhow, and time grows as their square
         found = _apart(_together(found))
-        if len(found) <= 4 * MAX_DIGITS:
+        if len(found) <= 2 * MAX_DIGITS:
             found = _without_marks(found)
     if len(found) > MAX_DIGITS:
         raise UserError(f'more than {MAX_DIGITS} digits found; cut the picture into smaller ones')
@@ -52,53 +56,79 @@ def lines_of(boxes: np.ndarray) -> List[np.ndarray]:
 def _slope(boxes):
     """How far lines go down for each pixel to the right: the median between neighbours."""
     tall = boxes[:, 3] - boxes[:, 1]
-    across, down = ((middle - middle[:, None]) / 2 for middle in
-                    (boxes[:, 0] + boxes[:, 2], boxes[:, 1] + boxes[:, 3]))
-    near = ((across > 0) & (across < 4 * tall[:, None]) &
-            (abs(down) < 0.5 * np.minimum(tall, tall[:, None])))
-    k = np.flatnonzero(near.any(1))
-    if not len(k):
-        return 0
-    other = np.where(near, across, np.inf)[k].argmin(1)
-    return np.median((boxes[other, 3] - boxes[k, 3]) / across[k, other])
+    x, y = ((boxes[:, axis] + boxes[:, axis + 2]) / 2 for axis in (0, 1))
+    slopes = []
+    for some in _in_turn(np.arange(0, len(boxes), -(-len(boxes) // 1500) or 1)):
+        across, down = x - x[some, None], y - y[some, None]
+        near = ((across > 0) & (across < 4 * tall[some, None]) &
+                (abs(down) < 0.5 * np.minimum(tall, tall[some, None])))
+        k = np.flatnonzero(near.any(1))
+        other = np.where(near, across, np.inf)[k].argmin(1)
+        slopes.append((boxes[other, 3] - boxes[some[k], 3]) / across[k, other])
+    slopes = np.concatenate([np.zeros(0), *slopes])
+    return np.median(slopes) if len(slopes) else 0
 
 
-def _overlap(boxes, axis):
-    """How many pixels each two of the boxes share along an axis [n, n]; less than 0 is a gap."""
+def _in_turn(numbers):
+    """Yield `numbers` ROWS at a time: what compares them with all parts takes little memory."""
+    for start in range(0, len(numbers), ROWS):
+        yield numbers[start:start + ROWS]
+
+
+def _overlap(boxes, axis, some):
+    """How many pixels `some` of the boxes share with all along an axis [k, n]; below 0 is a gap."""
     low, high = boxes[:, axis], boxes[:, axis + 2]
-    return np.minimum(high[:, None], high) - np.maximum(low[:, None], low)
+    return np.minimum(high[some, None], high) - np.maximum(low[some, None], low)
 
 
 def _together(found):
     """Strokes of one digit that do not touch as one part."""
+    compared = measured = 0
     while True:
-        boxes, size = found.boxes, found.sizes
-        across, down = _overlap(boxes, 0), _overlap(boxes, 1)
-        narrower, lower = (np.minimum(side[:, None], side) for side in size.T)
-        # Of both together: less than their sum by what they share, more by the gap.
-        width, height = (size[:, None, axis] + size[:, axis] - shared
-                         for axis, shared in enumerate((across, down)))
-        tall = 1.2 * found.digit_height()
-        # Two strokes of full height are two digits, and what is too tall are two lines.
-        stroke = (lower < 0.65 * height) & (height <= tall)
-        above = (across >= 0.5 * narrower) & (down >= -0.1 * height)
-        tall = np.minimum(tall, 1.35 * np.maximum(size[:, None, 1], size[:, 1]))
-        beside = (across >= -0.1 * height) & (height <= tall) & (width <= 1.1 * tall)
-        pairs = np.argwhere(np.triu(stroke & (above | beside), 1))
-        if len(pairs) > MAX_PAIRS:
-            raise UserError('no digits found: this does not look like ink on paper')
-        a, b = pairs.T
+        compared += len(found) ** 2
+        if compared > MAX_COMPARED:
+            raise UserError(NO_DIGITS)
+        pairs = [_may_join(found.boxes, some, 1.2 * found.digit_height(), measured)
+                 for some in _in_turn(np.arange(len(found)))]
+        pairs, height, limit = map(np.concatenate, zip(*pairs))
+        measured += len(pairs)
+        if measured > MAX_PAIRS:
+            raise UserError(NO_DIGITS)
         distances = _distances(found, pairs)
         # A 5's hat hangs over its body; what stands beside it must be very near.
-        near = distances <= height[a, b] * np.where(across[a, b] >= 0.3 * narrower[a, b], 0.3, 0.08)
+        near = distances <= height * limit
         if not near.any():
             return found
         new, joined = np.arange(len(found)), set()
+        a, b = pairs.T
         for pair in np.argsort(distances, kind='stable'):  # each with its nearest, in one turn
             if near[pair] and joined.isdisjoint(pairs[pair]):
                 new[b[pair]] = a[pair]
                 joined.update(pairs[pair])
         found = found.renumbered(new)
+
+
+def _may_join(boxes, some, tallest, measured):
+    """(pairs [k, 2] of `some` and later parts that may be one digit, height together [k], how far
+    apart they may be in such heights [k]).
+    """
+    across, down = _overlap(boxes, 0, some), _overlap(boxes, 1, some)
+    size = boxes[:, 2:] - boxes[:, :2]
+    narrower, lower = (np.minimum(size[some, None, axis], size[:, axis]) for axis in (0, 1))
+    # Of both together: less than their sum by what they share, more by the gap.
+    width, height = (size[some, None, axis] + size[:, axis] - shared
+                     for axis, shared in enumerate((across, down)))
+    # Two strokes of full height are two digits, and what is too tall are two lines.
+    stroke = (lower < 0.65 * height) & (height <= tallest)
+    above = (across >= 0.5 * narrower) & (down >= -0.1 * height)
+    tall = np.minimum(tallest, 1.35 * np.maximum(size[some, None, 1], size[:, 1]))
+    beside = (across >= -0.1 * height) & (height <= tall) & (width <= 1.1 * tall)
+    later = np.arange(len(boxes)) > some[:, None]
+    a, b = np.nonzero(stroke & (above | beside) & later)
+    if measured + len(a) > MAX_PAIRS:
+        raise UserError(NO_DIGITS)
+    limit = np.where(across[a, b] >= 0.3 * narrower[a, b], 0.3, 0.08)
+    return np.stack([some[a], b], 1), height[a, b], limit
 
 
 def _distances(found, pairs):
@@ -127,13 +157,17 @@ def _apart(found):
     """
     rows, columns = found.sorted_pixels()
     numbers, count = np.repeat(np.arange(len(found)), found.counts), len(found)
+    work = 0
     waiting = list(zip(np.split(np.arange(len(rows)), found.starts[1:]), found.sizes[:, 0],
                        _line_heights(found.boxes, lines_of(found.boxes))))
-    while waiting and count <= 4 * MAX_DIGITS:
+    while waiting and count <= 2 * MAX_DIGITS:
         which, width, height = waiting.pop()
         if width <= max(4, 1.1 * height):
             continue
         y, x = (at[which] - at[which].min() for at in (rows, columns))
+        work += (y.max() + 1) * (width + 600)
+        if work > MAX_CUTTING:
+            break
         mask = np.zeros([y.max() + 1, width], bool)
         mask[y, x] = True
         crossed, path = _seam(mask)
@@ -185,8 +219,10 @@ def _without_marks(found):
     lines = lines_of(boxes)
     heights = _line_heights(boxes, lines)
     # Commas below the digits make a line of their own: the digits beside them count too.
-    beside = (_overlap(boxes, 0) > -heights) & (_overlap(boxes, 1) > 0)
-    keep = ((tall >= 0.4 * np.max(beside * heights, axis=1, initial=0)) &
+    tallest = [np.max(heights * ((_overlap(boxes, 0, some) > -heights) &
+                                 (_overlap(boxes, 1, some) > 0)), axis=1, initial=0)
+               for some in _in_turn(np.arange(len(found)))]
+    keep = ((tall >= 0.4 * np.concatenate([np.zeros(0), *tallest])) &
             (heights >= 0.3 * found.digit_height()))
     for line in lines:
         for before, part, after in zip(line, line[1:], np.append(line[2:], line[-2:-1])):

@@ -117,10 +117,9 @@ def read_pictures(names: Sequence[str], page: bool = False, data: Optional[bytes
             file = source(name, data)
             if page:
                 from digits.pictures import page as several  # one digit needs none
-                boxes, images = several.read(file)
+                pictures.append(Result(name, **several.read(file)._asdict()))
             else:
-                boxes, images = None, one_digit.read(file)[np.newaxis]
-            pictures.append(Result(name, images, boxes))
+                pictures.append(Result(name, one_digit.read(file)[np.newaxis]))
         except UserError as error:
             pictures.append(Result(name, error=str(error)))
     return pictures

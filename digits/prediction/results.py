@@ -13,6 +13,8 @@ class Result:
     error: the sentence that says why it cannot be read, or ''
     images: uint8 [n, 28, 28], its digits; n is 1 unless it is a page
     boxes: of a page's digits, int [n, 4], left, top, right, bottom in pixels; else None
+    rows, columns: int [n], where each lies in the page's table, from 0, -1 if beside it; None if
+        there is none
     label: the correct digit, or None if unknown
     probabilities, doubts: float [n, 10] and n strings, set by `classify`
     """
@@ -21,7 +23,9 @@ class Result:
     doubts: Sequence[str]
 
     def __init__(self, name: str, images: Any = (), boxes: Optional[np.ndarray] = None,
-                 error: str = '', label: Optional[int] = None, file: bool = True):
+                 error: str = '', label: Optional[int] = None, file: bool = True,
+                 rows: Optional[np.ndarray] = None, columns: Optional[np.ndarray] = None):
+        self.rows, self.columns = rows, columns
         self.name, self.images, self.boxes, self.file = name, images, boxes, file
         self.error, self.label = error, label
 
@@ -36,7 +40,7 @@ class Result:
         if self.error:
             answer = 'unreadable'
         elif self.boxes is not None:
-            answer = _page(self.boxes, self.digits())
+            answer = _page(self.boxes, self.rows, self.digits())
         else:
             known = known and known + 'prediction '
             answer = describe(self.probabilities[0], self.doubts[0])
@@ -51,12 +55,19 @@ class Result:
         if self.error:
             answer: Dict[str, Any] = {'error': self.error}
         elif self.boxes is not None:
-            answer = {'digits': [{'box': [int(side) for side in box], **digit}
-                                 for box, digit in zip(self.boxes, digits)]}
+            answer = {'digits': [{'box': [int(side) for side in box], **self._place(k), **digit}
+                                 for k, (box, digit) in enumerate(zip(self.boxes, digits))]}
         else:
             answer = digits[0]
         known = {} if self.label is None else {'label': self.label}
         return {'file': self.name, **answer, **known}
+
+
+    def _place(self, number):
+        """{'row': 3, 'column': 0} of a digit that lies in a table."""
+        if self.rows is None or self.columns is None or self.rows[number] < 0:
+            return {}
+        return {'row': int(self.rows[number]), 'column': int(self.columns[number])}
 
 
 def describe(probabilities: np.ndarray, doubt: str = '') -> str:
@@ -67,13 +78,14 @@ def describe(probabilities: np.ndarray, doubt: str = '') -> str:
             + (f'{then:15}  not sure: {doubt}' if doubt else then))
 
 
-def _page(boxes, digits):
-    """'5 digits: 4 7 / 1? 0 3': a slash between lines, which are in reading order."""
+def _page(boxes, rows, digits):
+    """'5 digits: 4 7 / 1? 0 3': a slash between lines, or a table's rows, in reading order."""
     words = [f'{len(digits)} digit{"s"[:len(digits) != 1]}:']
     for number, (digit, _, doubt) in enumerate(digits):
         if number:
             (left, _, _, bottom), (next_left, next_top, _, _) = boxes[number - 1:number + 1]
-            words += ['/'] * bool(next_left < left or next_top > bottom)
+            words += ['/'] * bool(next_left < left or next_top > bottom if rows is None else
+                                  rows[number] != rows[number - 1])
         words.append(f'{digit}{"?"[:bool(doubt)]}')
     return ' '.join(words)
 

@@ -93,15 +93,15 @@ class Score:
 
     def lines(self) -> List[str]:
         """The confusion matrix, rows labels and columns predictions, and the accuracy, as text."""
-        def texts(counts):
+        def written(counts):
             return [str(count or '.') for count in counts]
 
         columns = [['label', *map(str, range(10))]]
-        columns += [[str(digit), *texts(self.confusion[:, digit])] for digit in range(10)]
+        columns += [[str(digit), *written(self.confusion[:, digit])] for digit in range(10)]
         if self.unreadable.any():
-            columns.append(['unreadable', *texts(self.unreadable)])
+            columns.append(['unreadable', *written(self.unreadable)])
         if self.doubted.any():  # in brackets: they are also in the column of a digit
-            columns.append(['(not sure)', *(f'({count})' for count in texts(self.doubted))])
+            columns.append(['(not sure)', *(f'({count})' for count in written(self.doubted))])
         lines = [''] * bool(self.missed)
         lines += texts.aligned(zip(*columns), right=range(len(columns)))
         found = self.summary()

@@ -103,13 +103,13 @@ def difference(before: Path, after: Path) -> List[str]:
     seconds of both. Raises UserError if one of the folders has no run.
     """
     records = [Record.read(folder) for folder in (before, after)]
-    texts = _text(before), _text(after)
+    lessons = _text(before), _text(after)
     lines = [line.rstrip('\n') for line in difflib.unified_diff(
-        texts[0].splitlines(True), texts[1].splitlines(True),
+        lessons[0].splitlines(True), lessons[1].splitlines(True),
         str(before / folders.LESSON_NAME), str(after / folders.LESSON_NAME), n=2)]
-    if not all(texts):
+    if not all(lessons):
         lines = [f'{folder}: no {folders.LESSON_NAME}: a run of an earlier version'
-                 for folder, text in zip((before, after), texts) if not text]
+                 for folder, text in zip((before, after), lessons) if not text]
     elif not lines:
         lines = ['the lessons have the same text']
     for name in ('script', 'dataset', 'seed', 'precision', 'recipe', 'versions', 'processor'):

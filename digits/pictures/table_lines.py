@@ -1,0 +1,170 @@
+"""Lines that are printed along a page: straight or a little bent, slanting, dotted or crossed.
+
+They are looked for in strips: in each, what is long and thin is a piece of a line, and pieces of
+neighbouring strips that go on with each other are one.
+"""
+from typing import List, NamedTuple, Tuple
+
+import numpy as np
+
+from digits.pictures import parts
+
+MAX_PIECES = 300  # in a strip: what has more is a texture
+MAX_LINES = 200  # each way
+STRIPS = 48  # along the longer side
+DASH = 16  # pixels: of a dash and the gap behind it at most
+MAX_SLOPE = 0.09  # 5 degrees
+
+
+class Lines(NamedTuple):
+    """Lines along the rows of a picture [h, w], from top to bottom.
+
+    at: float [n, w], the row of each in each column, also beyond its ends
+    start, end: int [n], the columns where it begins and ends
+    thickness: float [n], in pixels
+    printed: bool [n, w], where there is ink on it, or between dots
+    """
+
+    at: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    thickness: np.ndarray
+    printed: np.ndarray
+
+    def of(self, chosen: np.ndarray) -> 'Lines':
+        """Only the `chosen`, in that order."""
+        return Lines(*(values[chosen] for values in self))
+
+    def mask(self, height: int, wider: float) -> np.ndarray:
+        """Their pixels, bool [height, w], and so many more rows at each side."""
+        mask = np.zeros((height, self.at.shape[1]), bool)
+        for at, thickness, printed in zip(self.at, self.thickness, self.printed):
+            if not thickness:
+                continue  # an edge that is not printed
+            along = np.flatnonzero(parts.dilated(printed[None], int(thickness + 3))[0])
+            half = thickness / 2 + wider
+            for off in range(-int(half + 0.5), int(half + 0.5) + 1):
+                rows = np.floor(at[along] + 0.5).astype(int) + off
+                inside = (rows >= 0) & (rows < height)
+                mask[rows[inside], along[inside]] = True
+        return mask
+
+
+def find(mask: np.ndarray, least: int) -> Lines:
+    """The Lines along the rows of `mask` bool [h, w], none shorter than `least` pixels."""
+    height, width = mask.shape
+    thin = mask & ~parts.long_runs(mask, least // 2 + 1, down=True)  # not what crosses the line
+    grown = parts.dilated(thin, 1)  # slanting lines are steps
+    long = parts.long_runs(~parts.long_runs(~grown, least // 2), 3 * least // 2)
+    inked = long & thin
+    step = max(8, max(mask.shape) // STRIPS)
+    starts = np.arange(0, width, step)
+    middles = (starts + np.append(starts[1:], width) - 1) / 2
+    counts = np.add.reduceat(inked, starts, axis=1, dtype=np.int32).T / np.diff(
+        np.append(starts, width))[:, None]
+    chains: List[List[Tuple[float, float, float]]] = []  # of (column, row, thickness)
+    slope = 0.0
+    for column, count in zip(middles, counts):
+        pieces = _pieces(count, least // 2)
+        if len(pieces) > MAX_PIECES:
+            continue
+        _extend(chains, column, pieces, step, slope)
+        going = [_slope_of(chain) for chain in chains if len(chain) > 3]
+        slope = float(np.median(going)) if going else slope
+    chains = [chain for chain in chains
+              if len(chain) >= max(3, 0.5 * ((chain[-1][0] - chain[0][0]) / step + 1))]
+    return _measured([np.array(chain) for chain in chains], mask, long, step, least)
+
+
+def _pieces(count, tallest):
+    """[(row, thickness)] of what is long in a strip; count: share of it that is ink, [h]."""
+    on = np.flatnonzero(np.diff(np.concatenate([[0], count > 0.12, [0]]).astype(int)))
+    pieces = []
+    for first, last in zip(on[::2], on[1::2]):
+        weights = count[first:last]
+        total = weights.sum()
+        if total > 0.5 and last - first <= tallest:
+            pieces.append(((weights * np.arange(first, last)).sum() / total, total))
+    return pieces
+
+
+def _slope_of(chain):
+    first, last = chain[-min(len(chain), 6)], chain[-1]
+    return (last[1] - first[1]) / (last[0] - first[0])
+
+
+def _extend(chains, column, pieces, step, slope):
+    """Add each of the pieces in the strip at `column` to the chain that leads to it, or begin one.
+    """
+    if not pieces:
+        return
+    rows = np.array([row for row, _ in pieces])
+    taken = set()
+    leads = []
+    for number, chain in enumerate(chains):
+        far = column - chain[-1][0]
+        if far > 8 * step:
+            continue
+        way = _slope_of(chain) if len(chain) > 3 else slope
+        off = abs(rows - chain[-1][1] - way * far)
+        nearest = int(off.argmin())
+        limit = 2 + 0.02 * far + (0.05 * far if len(chain) <= 3 else 0)
+        if off[nearest] <= limit:
+            leads.append((-len(chain), off[nearest], number, nearest))
+    for _, _, number, nearest in sorted(leads):
+        if nearest not in taken:
+            taken.add(nearest)
+            chains[number].append((column, *pieces[nearest]))
+    for k, piece in enumerate(pieces):
+        if k not in taken:
+            chains.append([(column, *piece)])
+
+
+def _measured(chains, mask, long, step, least):
+    """The Lines through chains of (column, row, thickness)."""
+    height, width = long.shape
+    columns = np.arange(width)
+    lines = []
+    for chain in chains:
+        x, y, thick = chain.T
+        smooth = np.polyval(np.polyfit(x, y, min(3, len(x) - 2)), x)
+        if np.sqrt(((y - smooth) ** 2).mean()) > 0.4 + 0.2 * np.median(thick):
+            continue  # strokes of digits that happen to stand below each other
+        slope = [(y[k + 2] - y[k]) / (x[k + 2] - x[k]) for k in (0, -3)]
+        if max(map(abs, slope)) > MAX_SLOPE:
+            continue
+        at = np.interp(columns, x, y)
+        for side, end in ((columns < x[0], 0), (columns > x[-1], -1)):
+            at[side] = y[end] + slope[end] * (columns[side] - x[end])
+        on, inked = np.zeros((2, width), bool)
+        reach = int(np.median(thick) / 2 + 2)
+        for off in range(-reach, reach + 1):
+            rows = np.floor(at + 0.5).astype(int) + off
+            inside = (rows >= 0) & (rows < height)
+            on[inside] |= long[rows[inside], columns[inside]]
+            inked[inside] |= mask[rows[inside], columns[inside]]
+        near = (columns > x[0] - 1.5 * step) & (columns < x[-1] + 1.5 * step)
+        printed = np.flatnonzero(on & near)
+        if len(printed) and printed[-1] + 1 - printed[0] >= 1.5 * least:
+            inked = inked[printed[0]:printed[-1] + 1]
+            # Strokes below each other have gaps as well, though not as near as dots or dashes.
+            if inked.mean() > 0.85 or np.count_nonzero(np.diff(inked)) * DASH > 2 * len(inked):
+                lines.append((at, printed[0], printed[-1] + 1, np.median(thick), on & near,
+                              inked.mean()))
+    if lines:  # a table's lines are about as thick as each other, and dotted alike
+        lengths = np.array([line[2] - line[1] for line in lines])
+        thick, inked = (_usual(np.array([line[k] for line in lines]), lengths) for k in (3, 5))
+        lines = [line[:5] for line in lines
+                 if thick / 2 <= line[3] <= 2.5 * thick and line[5] >= inked - 0.15]
+    lines.sort(key=lambda line: line[0][width // 2])
+    lines = lines[:MAX_LINES]
+    if not lines:
+        return Lines(np.zeros((0, width)), *np.zeros((2, 0), int), np.zeros(0),
+                     np.zeros((0, width), bool))
+    return Lines(*map(np.array, zip(*lines)))
+
+
+def _usual(values, weights):
+    """The median of `values`, each as heavy as its weight."""
+    order = np.argsort(values)
+    return values[order][np.searchsorted(weights[order].cumsum(), weights.sum() / 2)]

@@ -1,0 +1,41 @@
+"""Where is ink on a page on which some of it is much fainter than the rest: a threshold a part."""
+import cv2
+import numpy as np
+
+from digits.pictures import parts
+from digits.pictures.ink import MIN_CONTRAST
+
+EVEN = 0.65  # if the faint parts are so dark beside the dark ones, one threshold serves all
+FAINTEST = 0.2  # of the dark parts: what is fainter is dirt, or shows through the paper
+SHARE = 0.45  # of a part's darkest ink
+
+
+def by_part(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The ink of a page, bool [h, w]: `mask`, or where contrast is uneven, with faint parts too.
+
+    ink: float [h, w], the printed lines erased; mask: where one threshold for all says it is.
+    What hangs together at a low threshold is a part, whose own threshold is a share of the darkest
+    ink in it.
+    """
+    sample = ink[::4, ::4]
+    paper = np.median(sample)
+    noise = 1.5 * np.median(abs(sample - paper))
+    found = parts.Parts.of(parts.label(ink > max(MIN_CONTRAST, paper + 5 * noise)))
+    size = found.sizes.max(1, initial=0)
+    found = found.kept(size >= 0.2 * found.digit_height())
+    if not len(found):
+        return mask
+    rows, columns = found.sorted_pixels()
+    values = cv2.blur(ink, (3, 3))[rows, columns]
+    darkest = np.maximum.reduceat(values, found.starts)
+    order = np.argsort(darkest)
+    heavy = np.cumsum(found.counts[order])
+    dark = darkest[order][np.searchsorted(heavy, 0.8 * heavy[-1])]
+    ratio = darkest / dark
+    faint = ratio[found.sizes.max(1) > 0.4 * found.digit_height()] < EVEN
+    if faint.mean() < 0.01:
+        return mask
+    least = np.where(darkest < FAINTEST * dark, np.inf, SHARE * darkest)
+    own = np.zeros_like(mask)
+    own[rows, columns] = ink[rows, columns] > np.repeat(least, found.counts)
+    return own
