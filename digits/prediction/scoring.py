@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
+from digits import texts
 from digits.errors import UserError
 from digits.prediction.results import Result
 
