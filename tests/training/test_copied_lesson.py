@@ -45,7 +45,7 @@ BATCH_NORMALISATION = (
     'with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):\n'
     '            train_step = optimizer.minimize(loss, global_step)',
     'drop_rate: DROP_RATE}', 'drop_rate: DROP_RATE, learns: True}',
-    'OUTLIERS = 8000', 'OUTLIERS = 500')
+    'OUTLIERS = 6000', 'OUTLIERS = 500')
 FLAGS = ['--steps', '60', '--batch-size', '40', '--validation-size', '500', '--filters', '16',
          '--summary-every', '10']
 
@@ -185,7 +185,7 @@ def test_a_loop_that_sets_no_loss_is_told_so(project):
 
 def test_random_numbers_that_no_checkpoint_remembers_are_told(project):
     changed(project, 'mine.py', 'dropout(h_fc1, drop_rate)',
-            'tf.nn.dropout(h_fc1, rate=drop_rate)', 'OUTLIERS = 8000', 'OUTLIERS = 100')
+            'tf.nn.dropout(h_fc1, rate=drop_rate)', 'OUTLIERS = 6000', 'OUTLIERS = 100')
     result = project.run('mine.py', '--steps', '2', '--batch-size', '20')
     assert result.returncode == 0
     assert 'draws random numbers from a state that is in no checkpoint' in result.stderr
