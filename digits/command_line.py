@@ -3,10 +3,12 @@ import argparse
 import contextlib
 import io
 import os
+import shlex
+import subprocess
 import sys
 import unicodedata
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Sequence
 
 from digits import paths
 from digits.errors import UserError
@@ -72,6 +74,13 @@ def columns(text: str) -> int:
     """The width of `text` on a terminal, in columns: two for each Korean letter."""
     return sum(0 if unicodedata.combining(letter) else
                2 if unicodedata.east_asian_width(letter) in 'WF' else 1 for letter in text)
+
+
+def quoted(words: Sequence[str]) -> str:
+    """The words as one line for this system's shell."""
+    if os.name == 'nt':
+        return subprocess.list2cmdline(words)
+    return ' '.join(map(shlex.quote, words))
 
 
 @contextlib.contextmanager

@@ -58,12 +58,12 @@ def free_ports(count: int) -> List[int]:
 
 
 def _without_local(argv):
-    """The flags for the children: without --local, --resume and --run-dir."""
+    """The flags for the children: without --local and --run-dir."""
     kept, words = [], iter(map(str, argv))
     for word in words:
         if word in ('--local', '--run-dir'):
             next(words)
-        elif word != '--resume' and not word.startswith(('--local=', '--run-dir=')):
+        elif not word.startswith(('--local=', '--run-dir=')):
             kept.append(word)
     return kept
 

@@ -18,6 +18,7 @@ import sys
 import time
 from typing import Any, Callable, Optional
 
+from digits.cluster import flags
 from digits.cluster.flags import CHILD, MARK
 from digits.cluster.watchdog import Watchdog
 from digits.datasets.dataset import Batch, Datasets
@@ -192,7 +193,8 @@ class WorkerRun:
         if self._watchdog.signal:
             if self.chief:
                 self._write('interrupted')
-                progress.print_interruption(self.args, self.record, self._folder.path)
+                progress.print_interruption(self.args, self.record, self._folder.path,
+                                            flags.place(self.args))
             raise SystemExit(128 + self._watchdog.signal)
         if not self.chief:
             return None
