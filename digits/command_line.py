@@ -10,8 +10,10 @@ import unicodedata
 from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
-from digits import paths
+from digits import environment, paths
 from digits.errors import UserError
+
+environment.check()
 
 
 def positive_int(text: str) -> int:
@@ -104,6 +106,11 @@ def run(main: Callable[[], Any]) -> None:
         main()
     except UserError as error:
         _leave(error, error.exit_status)
+    except ModuleNotFoundError as error:  # of a package that is imported late
+        package = environment.PACKAGES.get((error.name or '').split('.')[0])
+        if package is None:
+            raise
+        environment.leave([package])
     except KeyboardInterrupt:
         _leave('interrupted', 130)
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
