@@ -224,7 +224,7 @@ class WorkerRun:
         self._folder.write(status, self.step, self._images(), self._training_seconds)
 
     def __exit__(self, kind, error, trace):
-        self._stack.close()
+        self._stack.__exit__(kind, error, trace)
 
 
 def images_a_step(args: argparse.Namespace) -> int:
@@ -233,7 +233,14 @@ def images_a_step(args: argparse.Namespace) -> int:
 
 
 def total_steps(args: argparse.Namespace, num_examples: int) -> int:
-    """The number of steps, from --steps or --epochs."""
+    """The number of steps, from --steps or --epochs.
+
+    Raises UserError if a step needs more images than there are.
+    """
+    if images_a_step(args) > num_examples:
+        workers = '' if args.asynchronous else f' with {args.workers} workers'
+        raise UserError(f'--batch-size {args.batch_size}{workers}: there are {num_examples:,} '
+                        'training images for each step')
     return args.steps or math.ceil(args.epochs * num_examples / images_a_step(args))
 
 

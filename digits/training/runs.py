@@ -137,12 +137,14 @@ class Run:
         return final.accuracy
 
     def __exit__(self, kind, error, trace):
-        with self._stack:
+        try:
             if self._signals.received and kind is SystemExit:
                 if self._saved_step != self.step:
                     self._save()
                 self._write('interrupted')
                 progress.print_interruption(self._args, self.record, self._folder.path)
+        finally:
+            self._stack.__exit__(kind, error, trace)
 
     def _write(self, status):
         self._folder.write(status, self.step, self.step * self._batch_size, self._training_seconds,
