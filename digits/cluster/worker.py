@@ -120,11 +120,7 @@ class WorkerRun:
         self._own_steps += 1
         self.step = int(self.step)  # for JSON: the script sets a NumPy number
         self._training_seconds = self._seconds_before + time.perf_counter() - self._begun_at
-        if not math.isfinite(self.loss):
-            if self.chief:
-                self._write('diverged')
-            raise UserError(f'step {self.step:,}: the loss is {self.loss}, training has diverged; '
-                            'try a smaller --learning-rate', 1)
+        self._check_finite(self.loss, 'loss')
         ended = self.step >= self.total_steps or bool(self._watchdog.signal)
         evaluated = False
         if self.chief:
@@ -148,9 +144,18 @@ class WorkerRun:
             self._summaries.step(self, self._batch, self._images(), self._training_seconds)
         if self.step // self._every == before // self._every and self.step < self.total_steps:
             return False
-        evaluation.validate(self._model, self._data, self.record, self.step, self.loss,
-                            self._summaries)
+        loss = evaluation.validate(self._model, self._data, self.record, self.step, self.loss,
+                                   self._summaries)
+        if loss is not None:
+            self._check_finite(loss, 'loss on the validation images')
         return True
+
+    def _check_finite(self, loss, name):
+        if not math.isfinite(loss):
+            if self.chief:
+                self._write('diverged')
+            raise UserError(f'step {self.step:,}: the {name} is {loss}, training has diverged; '
+                            'try a smaller --learning-rate', 1)
 
     def _save(self):
         self._write('running')
