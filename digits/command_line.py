@@ -8,7 +8,7 @@ import subprocess
 import sys
 import unicodedata
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Container, Iterable, Iterator, List, Sequence
 
 from digits import environment, paths
 from digits.errors import UserError
@@ -83,6 +83,15 @@ def quoted(words: Sequence[str]) -> str:
     if os.name == 'nt':
         return subprocess.list2cmdline(words)
     return ' '.join(map(shlex.quote, words))
+
+
+def aligned(rows: Iterable[Sequence[str]], right: Container[int] = ()) -> List[str]:
+    """Lines of a table whose columns are aligned: those in `right` to the right, others left."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ['  '.join(cell.rjust(width) if number in right else cell.ljust(width)
+                      for number, (cell, width) in enumerate(zip(row, widths))).rstrip()
+            for row in rows]
 
 
 @contextlib.contextmanager

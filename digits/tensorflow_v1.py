@@ -142,15 +142,14 @@ class _Session(tf.Session):
         return [None if isinstance(node, tf.Operation) else next(values) for node in fetches]
 
 
-def open_session(device: str = 'auto', precision: str = 'auto') -> Tuple[tf.Session, str]:
-    """A session on the default graph, and its precision; arguments and errors as in `configure`."""
-    config, precision = configure(device, precision)
-    return _Session(config, precision), precision
+def open_session(device: str = 'auto', precision: str = 'auto') -> tf.Session:
+    """A session on the default graph; arguments and errors as in `configure`."""
+    return _Session(*configure(device, precision))
 
 
 def session(args: argparse.Namespace) -> tf.Session:
     """The session of a training script, for args.device and args.precision."""
-    return open_session(args.device, args.precision)[0]
+    return open_session(args.device, args.precision)
 
 
 def configure(device: str, precision: str) -> Tuple[Any, str]:

@@ -212,7 +212,7 @@ class WorkerRun:
             model = GraphModel(None, None, images, labels, logits, cross_entropy(logits, labels),
                                accuracy)
             model.begin(maps=self.args.plots)
-            session, _ = open_session(self.args.device, 'float32')
+            session = open_session(self.args.device, 'float32')
         with session:
             model.session = session
             SaverCheckpoints(self._folder.path, session).restore()

@@ -105,7 +105,7 @@ def restore(folder: Path) -> Classifier:
             raise UserError(f'{folder}: {record.script}.py cannot build its graph with the flags '
                             f'in run.json ({error})') from error
         found = graph.feature_maps(logits)
-        session, _ = open_session(precision='float32')
+        session = open_session(precision='float32')
         checkpoints.SaverCheckpoints(folder, session).restore()
 
     def maps(image):

@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
+from digits import command_line
 from digits.errors import UserError
 from digits.prediction.results import Result
 
@@ -102,10 +103,8 @@ class Score:
             columns.append(['unreadable', *texts(self.unreadable)])
         if self.doubted.any():  # in brackets: they are also in the column of a digit
             columns.append(['(not sure)', *(f'({count})' for count in texts(self.doubted))])
-        widths = [max(map(len, column)) for column in columns]
         lines = [''] * bool(self.missed)
-        lines += ['  '.join(f'{cell:>{width}}' for cell, width in zip(row, widths))
-                  for row in zip(*columns)]
+        lines += command_line.aligned(zip(*columns), right=range(len(columns)))
         found = self.summary()
         if self.doubted.any():
             lines.append(f'sure: {found["sure"]} of {found["of"]}, of these right: '

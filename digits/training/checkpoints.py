@@ -56,13 +56,13 @@ class Checkpoints(abc.ABC):
     def _assign(self, arrays: Dict[str, np.ndarray]) -> None:
         """Set the values of the model."""
 
-    def remove(self, step: int) -> None:
+    def remove(self, step: int) -> None:  # noqa: B027
         """Delete the checkpoint of a step."""
 
-    def _pass_over(self, file: Path) -> None:
+    def _pass_over(self, file: Path) -> None:  # noqa: B027
         """Ignore a checkpoint from now on: it cannot be restored."""
 
-    def _remove_partial_files(self) -> None:
+    def _remove_partial_files(self) -> None:  # noqa: B027
         """Delete the incomplete files of a writer that was killed or had no space left."""
 
     def restore(self) -> int:
@@ -216,16 +216,12 @@ class ArrayCheckpoints(Checkpoints):
             with files.replacing(path) as unfinished:
                 with open(str(unfinished), 'wb') as file:
                     np.savez(file, **contents)
-                if path.exists() and self._whole(path):
-                    os.replace(str(path), str(previous))
+                with contextlib.suppress(UserError):  # a damaged file must not replace the other
+                    if path.exists():
+                        self._read(path)
+                        os.replace(str(path), str(previous))
         except OSError as error:
             raise self._unwritten(error) from error
-
-    def _whole(self, path):
-        try:
-            return bool(self._read(path))
-        except UserError:
-            return False
 
     def _files(self):
         return _npz_files(self._folder)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Dict, Iterable, List, Tuple
 
+from digits import command_line
 from digits.errors import UserError
 from digits.training import folders
 from digits.training.record import Record
@@ -70,10 +71,7 @@ def table(rows: List[dict]) -> List[str]:
             f'{row["parameters"]:,}' if row['parameters'] else '-',
             f'{row["seconds"]:.1f}' if row['seconds'] is not None else '-',
             ', '.join([row['recipe'] or 'defaults', *_differences(row, rows)])))
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return ['  '.join(f'{cell:>{width}}' if number in (4, 5) else f'{cell:{width}}'
-                      for number, (cell, width) in enumerate(zip(line, widths))).rstrip()
-            for line in lines]
+    return command_line.aligned(lines, right=(4, 5))
 
 
 def _differences(row, rows):
@@ -125,9 +123,7 @@ def difference(before: Path, after: Path) -> List[str]:
         rows.append((str(folder), _number(record.test_accuracy, '.4f'),
                      _number(record.validation_accuracy, '.4f'), _number(record.parameters, ','),
                      _number(record.seconds['whole'], '.1f'), record.status))
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return lines + ['  '.join(f'{cell:{width}}' for cell, width in zip(row, widths)).rstrip()
-                    for row in rows]
+    return lines + command_line.aligned(rows)
 
 
 def _number(value, style):

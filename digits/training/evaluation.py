@@ -107,7 +107,7 @@ class Final:
     def summarize(self, summaries: Any, step: int) -> None:
         """Write the accuracy, the first layer, missed digits and fc1's activations for TensorBoard.
 
-        summaries: tensorboard.Summaries, which not every run imports.
+        summaries: tensorboard.RunSummaries, which not every run imports.
         """
         summaries.training(step, test_accuracy=self.accuracy)
         summaries.filters(step, *next(iter(self._model.weights().items())))

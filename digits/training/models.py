@@ -32,8 +32,7 @@ class Model(abc.ABC):
     arrays: Dict[str, list]
     versions: Dict[str, str]
 
-    @abc.abstractmethod
-    def begin(self, maps: bool) -> None:
+    def begin(self, maps: bool) -> None:  # noqa: B027
         """Prepare the first step. maps: whether feature maps will be needed."""
 
     def unrepeatable(self) -> List[str]:
@@ -151,9 +150,6 @@ class ArrayModel(Model):
         self.parameters = sum(array.size for array in arrays.values())
         self.arrays = {name: list(array.shape) for name, array in arrays.items()}
         self.versions = {}
-
-    def begin(self, maps: bool) -> None:
-        """Nothing: there is no graph to finalize."""
 
     def checkpoints(self, folder: Path) -> ArrayCheckpoints:
         return ArrayCheckpoints(folder, self._arrays)

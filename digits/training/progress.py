@@ -26,11 +26,6 @@ def from_here(folder: Union[str, Path]) -> str:
         return str(folder)
 
 
-def print_line(text: str) -> None:
-    """Print a line on stdout, above the bar if there is one."""
-    tqdm.write(text)
-
-
 def announce(data: Datasets, record: Record, model: Model) -> None:
     """Describe the run on stderr, and warn if it cannot be resumed exactly."""
     parts = [f'{data.name}, {data.train.num_examples:,} training images',

@@ -5,6 +5,8 @@ import math
 import time
 from typing import Any, Iterator, Optional
 
+from tqdm import tqdm
+
 from digits import command_line
 from digits.datasets.dataset import Batch, Datasets
 from digits.errors import UserError
@@ -109,7 +111,7 @@ class Run:
     @staticmethod
     def print(text: str) -> None:
         """Print a line on stdout, above the progress bar if there is one."""
-        progress.print_line(text)
+        tqdm.write(text)
 
     def _evaluate(self):
         """Evaluate on the validation set, note it, save."""

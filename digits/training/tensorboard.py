@@ -70,38 +70,32 @@ class Events:
         self._records.close()
 
 
-class Summaries:
-    """The events of a run from step `start` on; flags are its hyperparameters, by name.
-
-    validates: whether there are validation images.
-    """
+class RunSummaries:
+    """The events of a Run after `step`; older events of later steps are discarded."""
 
     PROJECTED = 2000  # test images in the projector
 
-    def __init__(self, folder: Path, flags: Dict[str, Any], start: int, validates: bool):
-        self._folder, self._noticed = folder, False
-        self._training = Events(folder, start)
-        self._validation = Events(folder / 'validation', start) if validates else None
-        known = {name: value if isinstance(value, (bool, int, float, str)) else str(value)
-                 for name, value in flags.items() if value is not None}
-        self._training.add(start, summary=summary_pb2.Summary.FromString(
-            hparams.hparams_pb(known).SerializeToString()))
-
-    def graph(self, graph: Any) -> None:
-        """Write a TensorFlow graph."""
-        self._training.add(0, graph_def=graph.as_graph_def(add_shapes=True).SerializeToString())
+    def __init__(self, folder: Path, model: Model, data: Datasets, record: Record, step: int):
+        self._folder, self._model, self._noticed = folder, model, False
+        self._few = next(data.validation.in_order(WATCHED), (None,))[0]
+        self._before, self._rate = (step, record.seconds['training']), record.flags['learning_rate']
+        self._training = Events(folder, step + 1)
+        self._validation = (Events(folder / 'validation', step + 1)
+                            if data.validation.num_examples else None)
+        flags = {name: value if isinstance(value, (bool, int, float, str)) else str(value)
+                 for name, value in record.flags.items()
+                 if value is not None and (name not in NOT_IN_RECIPE or name == 'seed')}
+        self._training.add(step + 1, summary=summary_pb2.Summary.FromString(
+            hparams.hparams_pb(flags).SerializeToString()))
+        if model.graph is not None:
+            self._training.add(0, graph_def=model.graph.as_graph_def(
+                add_shapes=True).SerializeToString())
 
     def training(self, step: int, **scalars: float) -> None:
         """Write scalars of training after a step, by name."""
         self._training.values(step, _scalars(scalars))
 
-    def validation(self, step: int, **scalars: float) -> None:
-        """Write scalars of the validation images after a step, by name."""
-        assert self._validation is not None
-        self._validation.values(step, _scalars(scalars))
-        self._validation.flush()
-
-    def weights(self, step: int, arrays: Dict[str, np.ndarray]) -> None:
+    def histograms(self, step: int, arrays: Dict[str, np.ndarray]) -> None:
         """Write histograms of arrays by name; those that are not finite are left out."""
         self._training.values(step, [_histogram(name, array) for name, array in arrays.items()
                                      if self._is_shown(step, name, array)])
@@ -166,25 +160,6 @@ class Summaries:
             '    image_path: "projector/sprites.png"\n'
             '    single_image_dim: 28\n    single_image_dim: 28\n  }\n}\n')
 
-    def close(self) -> None:
-        """Write what is left."""
-        self._training.close()
-        if self._validation:
-            self._validation.close()
-
-
-class RunSummaries(Summaries):
-    """The events of a Run after `step`; older events of later steps are discarded."""
-
-    def __init__(self, folder: Path, model: Model, data: Datasets, record: Record, step: int):
-        flags = {name: value for name, value in record.flags.items()
-                 if name not in NOT_IN_RECIPE or name == 'seed'}
-        super().__init__(folder, flags, step + 1, bool(data.validation.num_examples))
-        self._model, self._few = model, next(data.validation.in_order(WATCHED), (None,))[0]
-        self._before, self._rate = (step, record.seconds['training']), flags['learning_rate']
-        if model.graph is not None:
-            self.graph(model.graph)
-
     def step(self, run: Any, batch: Optional[Batch], images: int, seconds: float) -> None:
         """Write loss, learning rate and speed of a step, and the accuracy on its minibatch.
 
@@ -206,12 +181,19 @@ class RunSummaries(Summaries):
         self.training(run.step, **scalars)
 
     def evaluation(self, step: int, scores: Optional[Tuple[float, float]]) -> None:
-        """Write an evaluation, (loss, accuracy) or None, and histograms."""
+        """Write an evaluation, (loss, accuracy) or None, and histograms of finite arrays."""
         if scores is not None:
-            loss, accuracy = scores
-            self.validation(step, loss=loss, accuracy=accuracy)
+            assert self._validation is not None
+            self._validation.values(step, _scalars(dict(zip(('loss', 'accuracy'), scores))))
+            self._validation.flush()
         watched = {} if self._few is None else self._model.activations(self._few)
-        self.weights(step, {**self._model.weights(), **watched})
+        self.histograms(step, {**self._model.weights(), **watched})
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._training.close()
+        if self._validation:
+            self._validation.close()
 
 
 def _scalars(scalars):

@@ -359,7 +359,7 @@ def test_disk_that_fills(server, tmp_path):
             f'    print(os.listdir({str(tmp_path)!r}))\n')
     out, error = python(code, wrap).communicate()
     assert (f'DownloadError: cannot write {NAME} to {tmp_path} (No space left on device): point '
-            '--data-dir or MNIST_DATA_DIR at a folder that you may write to') in error
+            '--data-dir or MNIST_DATA_DIR at a writable folder with free space') in error
     assert out == '[]\n'
 
 

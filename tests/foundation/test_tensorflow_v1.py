@@ -24,7 +24,7 @@ def python(code, **environment):
 def test_import_and_session_are_silent_and_without_keras():
     result = python('import sys\n'
                     'from digits.tensorflow_v1 import open_session, tf\n'
-                    'session, _ = open_session("cpu", "float32")\n'
+                    'session = open_session("cpu", "float32")\n'
                     'print(session.run(tf.constant(6) * 7), tf.executing_eagerly())\n'
                     'v = tf.get_variable("v", [])\n'
                     'print(type(v).__name__ == "ResourceVariable",'
@@ -59,14 +59,15 @@ def test_no_tensorflow_is_one_sentence(tmp_path, cause, words):
 
 
 def test_precision_is_what_was_asked_for_and_auto_follows_the_processor():
-    assert open_session('cpu', 'float32')[1] == 'float32'
+    assert open_session('cpu', 'float32').precision == 'float32'
     if tf.__version__.startswith('1.'):
-        assert open_session('cpu', 'auto')[1] == 'float32'
-        with pytest.raises(UserError, match='cannot; use --precision float32'):
+        assert open_session('cpu', 'auto').precision == 'float32'
+        with pytest.raises(UserError, match='does not support it; use --precision float32'):
             open_session('cpu', 'bfloat16')
     else:
-        assert open_session('cpu', 'auto')[1] == ('bfloat16' if bfloat16_feature() else 'float32')
-        assert open_session('cpu', 'bfloat16')[1] == 'bfloat16'
+        expected = 'bfloat16' if bfloat16_feature() else 'float32'
+        assert open_session('cpu', 'auto').precision == expected
+        assert open_session('cpu', 'bfloat16').precision == 'bfloat16'
 
 
 @pytest.fixture(params=['prepared', 'by Session.run'])
@@ -88,7 +89,7 @@ def test_prepared_runs_fetch_what_session_run_fetches(sessions):
         loss = tf.reduce_mean(times)
         product = tf.matmul(x, v)
         add = v.assign_add(tf.ones([3, 2])).op
-        session, _ = sessions('cpu', 'float32')
+        session = sessions('cpu', 'float32')
         with session, tf.Session(graph=graph) as plain:
             for each in (session, plain):
                 each.run(tf.global_variables_initializer())
@@ -113,7 +114,7 @@ def test_prepared_runs_refuse_what_session_run_refuses():
     with tf.Graph().as_default():
         x = tf.placeholder(tf.float32, [None, 3], name='x')
         product = tf.matmul(x, tf.ones([3, 2]))
-        session, _ = open_session('cpu', 'float32')
+        session = open_session('cpu', 'float32')
         with session:
             with pytest.raises(tf.errors.InvalidArgumentError, match="placeholder tensor 'x'"):
                 session.run([product])
@@ -138,7 +139,7 @@ x = tf.placeholder(tf.float32, [None, 784])
 W = tf.get_variable('W', [784, 10])
 loss = tf.reduce_mean(tf.square(tf.matmul(x, W)))
 train_step = tf.train.GradientDescentOptimizer(0.01).minimize(loss)
-session, _ = open_session('cpu', 'float32')
+session = open_session('cpu', 'float32')
 session.run(tf.global_variables_initializer())
 images = np.ones([70, 784], np.float32)
 print('ready', flush=True)

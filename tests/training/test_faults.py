@@ -348,7 +348,7 @@ def test_strokes_need_no_folder_that_can_be_written(small_dir, tmp_path):
     if result.returncode == 99:
         pytest.skip('mounting a disk is not permitted here')
     assert result.returncode == 0, result.stderr
-    assert 'The drawn digits cannot be kept' in result.stderr and 'Traceback' not in result.stderr
+    assert 'The drawn digits cannot be saved' in result.stderr and 'Traceback' not in result.stderr
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='Windows keeps folders with open files in them')

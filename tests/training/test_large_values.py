@@ -1,4 +1,6 @@
 """Values that are large, equal or not finite end no run by way of its summaries."""
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -11,11 +13,19 @@ LARGE = [np.float32(60000), np.float32(-60000), np.float32(1e30), np.finfo(np.fl
          np.float32(1e-40), np.float64(1e300), np.float32(0)]
 
 
+def new_summaries(folder):
+    """The summaries of a run without a graph and without validation images."""
+    nothing = SimpleNamespace(num_examples=0, in_order=lambda _: iter(()))
+    record = SimpleNamespace(seconds={'training': 0.0}, flags={'learning_rate': 0.1})
+    return tensorboard.RunSummaries(folder, SimpleNamespace(graph=None),
+                                    SimpleNamespace(validation=nothing), record, 0)
+
+
 @pytest.mark.parametrize('value', LARGE)
 def test_equal_and_nearly_equal_values_have_a_histogram(tmp_path, value):
     near = np.nextafter(value, value.dtype.type(0)) if value else value
-    summaries = tensorboard.Summaries(tmp_path, {}, 1, validates=False)
-    summaries.weights(1, {'a': np.full(7, value), 'b': np.array([near, value, value]),
+    summaries = new_summaries(tmp_path)
+    summaries.histograms(1, {'a': np.full(7, value), 'b': np.array([near, value, value]),
                           'c': np.array([-value, value])})
     summaries.close()
     found = histograms(tmp_path)
@@ -36,9 +46,9 @@ def histograms(folder):
 
 
 def test_what_cannot_be_shown_is_left_out_with_one_notice(tmp_path, capsys):
-    summaries = tensorboard.Summaries(tmp_path, {}, 1, validates=False)
+    summaries = new_summaries(tmp_path)
     for step in (1, 2):
-        summaries.weights(step, {'fine': np.ones(3), 'wrong': np.array([1, np.inf]),
+        summaries.histograms(step, {'fine': np.ones(3), 'wrong': np.array([1, np.inf]),
                                  'other': np.array([np.nan]), 'none': np.zeros([0])})
         summaries.filters(step, 'wrong', np.full([784, 10], np.nan))
     summaries.close()
