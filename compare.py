@@ -34,12 +34,14 @@ def train(root: Path, script: str, flags: Sequence[str], options: Sequence[str],
             options = [*options, '--resume', '--run-dir', str(folder)]
             break
     else:
-        options = [*options, '--run-dir', str(folders.timed_folder(root, script, seed))]
+        folder = folders.timed_folder(root, script, seed)
+        options = [*options, '--run-dir', str(folder)]
     command = [f'{script}.py', *flags, *options, '--seed', str(seed)]
     print('$ python', *command, file=sys.stderr)
     status = subprocess.run([sys.executable, str(paths.PROJECT_ROOT / command[0]), *command[1:]],
                             stdout=sys.stderr, check=False).returncode
     if status:
+        folders.remove_if_empty(folder)  # it has not begun
         raise UserError(f'{script}.py ended with status {status}; the same command continues it',
                         130 if status == 130 else 1)
 

@@ -12,9 +12,9 @@ test accuracy: 0.8085
 
 It stops over an accuracy of 0.80, or after 100 epochs; --epochs 100 does not stop early.
 """
-import numpy as np
+from digits import command_line, input_data, training  # isort: skip: it says what is missing
 
-from digits import command_line, input_data, training
+import numpy as np
 
 
 def inference(images, W, b):

@@ -14,9 +14,9 @@ import json
 import sys
 from pathlib import Path
 
+from digits import command_line, figures, texts  # isort: skip: it says what is missing
 import numpy as np
 
-from digits import command_line, figures, texts
 from digits.prediction import batches, classifier, plots, results, scoring
 
 

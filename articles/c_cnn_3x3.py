@@ -3,11 +3,11 @@ import argparse
 import os
 import sys
 
-import numpy as np
-
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)  # where digits/ is
-from digits import input_data
+from digits import input_data  # isort: skip: it says what is missing
+import numpy as np
+
 from digits.tensorflow_v1 import tf
 
 

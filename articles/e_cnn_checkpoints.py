@@ -3,12 +3,12 @@ import argparse
 import os
 import sys
 
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)  # where digits/ is
+from digits import input_data  # isort: skip: it says what is missing
 import numpy as np
 from matplotlib.image import imsave
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, ROOT)  # where digits/ is
-from digits import input_data
 from digits.tensorflow_v1 import tf
 
 

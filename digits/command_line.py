@@ -3,12 +3,16 @@ import argparse
 import contextlib
 import io
 import os
+import shlex
+import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Sequence
 
-from digits import paths
+from digits import environment, paths
 from digits.errors import UserError
+
+environment.check()
 
 
 def positive_int(text: str) -> int:
@@ -67,6 +71,13 @@ def data_flags(parser: argparse.ArgumentParser) -> None:
                         'present or downloadable, else strokes (default)')
 
 
+def quoted(words: Sequence[str]) -> str:
+    """The words as one line for this system's shell."""
+    if os.name == 'nt':
+        return subprocess.list2cmdline(words)
+    return ' '.join(map(shlex.quote, words))
+
+
 @contextlib.contextmanager
 def waiting(text: str, quiet: bool = False) -> Iterator[None]:
     """Show a text on the terminal while the block runs."""
@@ -88,6 +99,11 @@ def run(main: Callable[[], Any]) -> None:
         main()
     except UserError as error:
         _leave(error, error.exit_status)
+    except ModuleNotFoundError as error:  # of a package that is imported late
+        package = environment.PACKAGES.get((error.name or '').split('.')[0])
+        if package is None:
+            raise
+        environment.leave([package])
     except KeyboardInterrupt:
         _leave('interrupted', 130)
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe

@@ -67,7 +67,7 @@ def parse_args(parser: training_flags.Parser, argv: Optional[Sequence[str]] = No
     chief = args.local or (args.job_name == 'worker' and args.task_index == 0)
     if chief and not args.local and args.run_dir and Path(args.run_dir, 'run.json').exists():
         argv.append('--resume')
-    elif not chief:  # only the chief keeps a folder
+    elif not chief and CHILD not in os.environ:  # the run's folder is on the chief's machine
         argv = [word for word in argv if word != '--resume']
     workers = args.local or len(args.worker_hosts)
     args = training.parse_args(parser, argv)
@@ -78,6 +78,15 @@ def parse_args(parser: training_flags.Parser, argv: Optional[Sequence[str]] = No
     if not args.resume:
         args.recipe = f'--local {workers} {args.recipe}'.strip()
     return args
+
+
+def place(args: argparse.Namespace) -> List[str]:
+    """The words that name this process's place in its cluster, or with --local the whole cluster.
+    """
+    if CHILD in os.environ:
+        return ['--local', str(args.workers)]
+    return ['--job-name', args.job_name, '--task-index', str(args.task_index),
+            '--ps-hosts', ','.join(args.ps_hosts), '--worker-hosts', ','.join(args.worker_hosts)]
 
 
 def end_with_parent() -> None:

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from tqdm import tqdm
 
-from digits import input_data, paths, signals
+from digits import input_data, paths, signals, tensorflow_v1
 from digits.cluster import flags, process
 from digits.errors import UserError
 from digits.training import folders
@@ -27,6 +28,7 @@ def run(args: argparse.Namespace, argv: Optional[Sequence[str]] = None) -> Optio
     Raises UserError (status 1) if one of them fails, SystemExit (128 + the signal's number) after
     Ctrl-C or SIGTERM, once the chief has saved. Afterwards, all of them have ended.
     """
+    tensorflow_v1.configure(args.device, args.precision)  # a UserError before there is a folder
     input_data.load(args)  # download once, not in every process
     if not args.resume:
         args.run_dir = str(folders.new_folder(args))
@@ -37,11 +39,14 @@ def run(args: argparse.Namespace, argv: Optional[Sequence[str]] = None) -> Optio
              '--run-dir', args.run_dir]
     script = str(paths.PROJECT_ROOT / f'{args.script}.py')
     given = _without_local(sys.argv[1:] if argv is None else argv)
-    with ProcessGroup(quiet=args.quiet) as group:
-        for job, index in [('ps', 0), *(('worker', index) for index in range(args.local))]:
-            group.start(f'{job} {index}', [script, *given, *place, '--job-name', job,
-                                            '--task-index', str(index)])
-        group.wait()
+    try:
+        with ProcessGroup(quiet=args.quiet) as group:
+            for job, index in [('ps', 0), *(('worker', index) for index in range(args.local))]:
+                group.start(f'{job} {index}', [script, *given, *place, '--job-name', job,
+                                                '--task-index', str(index)])
+            group.wait()
+    finally:
+        folders.remove_if_empty(Path(args.run_dir))  # the run has not begun
     return Record.read(args.run_dir).test_accuracy
 
 
@@ -57,12 +62,12 @@ def free_ports(count: int) -> List[int]:
 
 
 def _without_local(argv):
-    """The flags for the children: without --local, --resume and --run-dir."""
+    """The flags for the children: without --local and --run-dir."""
     kept, words = [], iter(map(str, argv))
     for word in words:
         if word in ('--local', '--run-dir'):
             next(words)
-        elif word != '--resume' and not word.startswith(('--local=', '--run-dir=')):
+        elif not word.startswith(('--local=', '--run-dir=')):
             kept.append(word)
     return kept
 
@@ -110,6 +115,8 @@ class ProcessGroup:
             for name, child in self._children.items():
                 if child.poll():
                     self._drain()
+                    if child.returncode == 2:  # nothing was done
+                        raise UserError(f'{name} could not start')
                     raise UserError(f'{name} has failed with status {child.returncode}: stopped '
                                     'the others; --resume continues', 1)
             if self._signal:

@@ -18,6 +18,7 @@ import sys
 import time
 from typing import Any, Callable, Optional
 
+from digits.cluster import flags
 from digits.cluster.flags import CHILD, MARK
 from digits.cluster.watchdog import Watchdog
 from digits.datasets.dataset import Batch, Datasets
@@ -119,11 +120,7 @@ class WorkerRun:
         self._own_steps += 1
         self.step = int(self.step)  # for JSON: the script sets a NumPy number
         self._training_seconds = self._seconds_before + time.perf_counter() - self._begun_at
-        if not math.isfinite(self.loss):
-            if self.chief:
-                self._write('diverged')
-            raise UserError(f'step {self.step:,}: the loss is {self.loss}, training has diverged; '
-                            'try a smaller --learning-rate', 1)
+        self._check_finite(self.loss, 'loss')
         ended = self.step >= self.total_steps or bool(self._watchdog.signal)
         evaluated = False
         if self.chief:
@@ -147,9 +144,18 @@ class WorkerRun:
             self._summaries.step(self, self._batch, self._images(), self._training_seconds)
         if self.step // self._every == before // self._every and self.step < self.total_steps:
             return False
-        evaluation.validate(self._model, self._data, self.record, self.step, self.loss,
-                            self._summaries)
+        loss = evaluation.validate(self._model, self._data, self.record, self.step, self.loss,
+                                   self._summaries)
+        if loss is not None:
+            self._check_finite(loss, 'loss on the validation images')
         return True
+
+    def _check_finite(self, loss, name):
+        if not math.isfinite(loss):
+            if self.chief:
+                self._write('diverged')
+            raise UserError(f'step {self.step:,}: the {name} is {loss}, training has diverged; '
+                            'try a smaller --learning-rate', 1)
 
     def _save(self):
         self._write('running')
@@ -192,7 +198,8 @@ class WorkerRun:
         if self._watchdog.signal:
             if self.chief:
                 self._write('interrupted')
-                progress.print_interruption(self.args, self.record, self._folder.path)
+                progress.print_interruption(self.args, self.record, self._folder.path,
+                                            flags.place(self.args))
             raise SystemExit(128 + self._watchdog.signal)
         if not self.chief:
             return None
@@ -222,7 +229,7 @@ class WorkerRun:
         self._folder.write(status, self.step, self._images(), self._training_seconds)
 
     def __exit__(self, kind, error, trace):
-        self._stack.close()
+        self._stack.__exit__(kind, error, trace)
 
 
 def images_a_step(args: argparse.Namespace) -> int:
@@ -231,7 +238,14 @@ def images_a_step(args: argparse.Namespace) -> int:
 
 
 def total_steps(args: argparse.Namespace, num_examples: int) -> int:
-    """The number of steps, from --steps or --epochs."""
+    """The number of steps, from --steps or --epochs.
+
+    Raises UserError if a step needs more images than there are.
+    """
+    if images_a_step(args) > num_examples:
+        workers = '' if args.asynchronous else f' with {args.workers} workers'
+        raise UserError(f'--batch-size {args.batch_size}{workers}: there are {num_examples:,} '
+                        'training images for each step')
     return args.steps or math.ceil(args.epochs * num_examples / images_a_step(args))
 
 

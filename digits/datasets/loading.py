@@ -25,7 +25,8 @@ def load(args: argparse.Namespace, dtype: Any = np.float32) -> dataset.Datasets:
     'mnist': the files in data_dir, downloaded if they are not there. 'strokes': digits drawn by a
     program. 'auto': MNIST if it is there or can be downloaded, else strokes, after a notice on
     stderr. dtype: float32, or uint8 for pixels in [0, 255].
-    Raises UserError for corrupt files, and with 'mnist' where a download fails.
+    Raises UserError for corrupt files, for a validation_size that leaves no image of some digit to
+    train on, and with 'mnist' where a download fails.
     """
     started = time.perf_counter()
     folder = Path(args.data_dir)
@@ -45,6 +46,11 @@ def load(args: argparse.Namespace, dtype: Any = np.float32) -> dataset.Datasets:
     if arrays[0].shape[1:] != (28, 28, 1):
         raise UserError(f'{folder}: images of {arrays[0].shape[1]} x {arrays[0].shape[2]} pixels; '
                         'these scripts read 28 x 28')
+    largest = min((int(np.flatnonzero(arrays[1] == digit)[-1]) for digit in np.unique(arrays[1])),
+                  default=0)
+    if args.validation_size > largest:
+        raise UserError(f'--validation-size {args.validation_size}: give a number from 0 to '
+                        f'{largest:,}, so that every digit is left to train on')
     datasets = dataset.split(arrays, False, args.validation_size, np.random.RandomState(args.seed),
                              dtype=dtype, reshape=True)
     datasets.name = name

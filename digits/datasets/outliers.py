@@ -11,6 +11,7 @@ import numpy as np
 from digits.datasets import strokes
 from digits.datasets.dataset import DataSet
 from digits.datasets.skeletons import Way
+from digits.errors import UserError
 
 NO_DIGIT = 10  # the label of these images: tf.one_hot(10, 10) is ten zeros
 # For scribbles and letters, which need not be legible.
@@ -37,13 +38,18 @@ def make(images: np.ndarray, labels: np.ndarray, count: int, seed: int = 0) -> n
     images: uint8 [n, 784] or [n, 28, 28] of digits, white ink on black; labels: [n], 0 to 9.
     In equal parts: digits turned by 90 degrees or mirrored, where that is not a digit; halves of
     two; two crossed; two side by side; scribbles; letters. The same seed gives the same images.
+    Raises UserError if there are no digits to make them from.
     """
     random = np.random.RandomState(seed)
     images = np.reshape(images, [-1, 28, 28])
     parts = [count // 6 + (part < count % 6) for part in range(6)]
 
     def pick(n, digits=range(10)):
-        return images[random.choice(np.flatnonzero(np.isin(labels, digits)), n)]
+        found = np.flatnonzero(np.isin(labels, digits))
+        if n and not found.size:
+            raise UserError(f'this data set has none of the digits {", ".join(map(str, digits))}: '
+                            'images that are not digits cannot be made from it; set OUTLIERS to 0')
+        return images[random.choice(found, n)]
 
     lying = pick(parts[0], [2, 3, 4, 5, 6, 7, 9])
     mirrored = pick(parts[0], [3, 4, 6, 7, 9])

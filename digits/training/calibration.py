@@ -32,7 +32,8 @@ def fit(logits: np.ndarray, labels: np.ndarray) -> Dict[str, float]:
 
 def probabilities(logits: np.ndarray, scale: float = 1.0) -> np.ndarray:
     """The softmax [n, 10] of `scale` times the logits [n, 10]."""
-    odds = np.exp(scale * (logits - logits.max(axis=1, keepdims=True)))
+    with np.errstate(over='ignore'):  # exp(-inf) = 0 is right
+        odds = np.exp(scale * (logits - logits.max(axis=1, keepdims=True)))
     return odds / odds.sum(axis=1, keepdims=True)
 
 
@@ -63,4 +64,4 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
 
 
 def _lead(logits):
-    return logits.max(axis=1) - logits.mean(axis=1)
+    return logits.max(axis=1) - logits.mean(axis=1, dtype=np.float64)

@@ -37,15 +37,19 @@ def interval(total_steps: int, steps_an_epoch: float) -> int:
 
 
 def validate(model: Model, data: Datasets, record: Record, step: int, loss: Optional[float],
-             summaries: Any) -> None:
+             summaries: Any) -> Optional[float]:
     """Evaluate on the validation images, if there are any; note it in the record.
 
     loss: of the step; summaries: tensorboard.RunSummaries to note it in too, or None.
+    Returns the loss on the validation images; if it is not finite, nothing is noted.
     """
     scores = evaluate(model, data.validation) if data.validation.num_examples else None
+    if scores is not None and not math.isfinite(scores[0]):
+        return scores[0]
     note(record, step, loss, scores)
     if summaries:
         summaries.evaluation(step, scores)
+    return None if scores is None else scores[0]
 
 
 def note(record: Record, step: int, loss: Optional[float],
@@ -63,12 +67,15 @@ def note(record: Record, step: int, loss: Optional[float],
         record.best = {'step': step, 'validation_accuracy': accuracy}
 
 
-def diverged(args: argparse.Namespace, record: Record, loss: float, good_step: Optional[int],
+def diverged(args: argparse.Namespace, record: Record, loss: str, good_step: Optional[int],
              folder: Path) -> UserError:
-    """The exception for a loss that is not finite; good_step: of the last good checkpoint."""
+    """The exception for a loss that is not finite, such as 'the loss is nan'.
+
+    good_step: of the last good checkpoint, or None.
+    """
     kept = 'no checkpoint was written before' if good_step is None else \
         f'the last good checkpoint is that of step {good_step:,}'
-    return UserError(f'step {record.steps:,}: the loss is {loss}, training has diverged; '
+    return UserError(f'step {record.steps:,}: {loss}, training has diverged; '
                      f'usually --learning-rate {args.learning_rate:g} is too large: try a smaller '
                      f'one ({kept}, in {from_here(folder)})', 1)
 

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from digits import command_line
 from digits.command_line import non_negative_int, positive_float, positive_int
+from digits.datasets import idx
 from digits.errors import UserError
 from digits.training import folders
 from digits.training.record import Record
@@ -13,6 +14,8 @@ from digits.training.record import Record
 # Flags that may differ when a run is resumed.
 MAY_DIFFER = {'run_dir', 'resume', 'quiet', 'data_dir', 'device', 'plots', 'local', 'job_name',
               'task_index', 'ps_hosts', 'worker_hosts', 'wait', 'checkpoint_every'}
+# Those of them that a command which continues a run repeats, if they were given.
+REPEATED = ('data_dir', 'device', 'plots', 'quiet')
 # Flags that are not part of the recipe: compare.py has columns for them, or ignores them.
 NOT_IN_RECIPE = MAY_DIFFER | {'seed', 'dataset', 'summary_every'}
 
@@ -98,6 +101,8 @@ def parse_args(parser: Parser, argv: Optional[Sequence[str]] = None) -> argparse
     """The flags; with --resume those of the unfinished run, whose folder is then args.run_dir.
 
     args.recipe: the flags that shape the run and differ from their defaults, as typed.
+    args.repeated: the given flags that run.json does not supply to a resumed run, as words.
+    A resumed run reads its own data folder, if it still holds data, unless --data-dir is given.
     Raises UserError if there is no unfinished run, or if a flag contradicts the one there is.
     """
     args, given = parser.parse_args(argv), parser.given(argv)
@@ -110,6 +115,8 @@ def parse_args(parser: Parser, argv: Optional[Sequence[str]] = None) -> argparse
         word for name, value in vars(args).items()
         if name in parser.options and name not in NOT_IN_RECIPE
         and value != parser.get_default(name) for word in parser.typed(name, value))
+    args.repeated = [word for name in REPEATED if name in given
+                     for word in parser.typed(name, given[name])]
     if not args.resume:
         return args
     folder = Path(args.run_dir) if args.run_dir else folders.newest_unfinished(args.script)
@@ -125,11 +132,21 @@ def parse_args(parser: Parser, argv: Optional[Sequence[str]] = None) -> argparse
             raise UserError(f'{" ".join(parser.typed(name, value))}: the run to resume has '
                             f'{kept[name]}; leave the flag out')
     vars(args).update(kept, run_dir=str(folder), recipe=record.recipe)
-    if record.dataset == 'strokes':  # 'auto' might now find MNIST
-        args.dataset = 'strokes'
+    # 'auto' might now find MNIST, or not find it.
+    args.dataset = 'strokes' if record.dataset == 'strokes' else 'mnist'
+    if 'data_dir' not in given and _holds_data(record.flags.get('data_dir')):
+        args.data_dir = record.flags['data_dir']
     if 'precision' in kept:  # 'auto' may differ on another machine
         args.precision = record.precision
     return args
+
+
+def _holds_data(folder):
+    """Whether it names a folder with the four files: then nothing is downloaded into it."""
+    try:
+        return isinstance(folder, str) and all(idx.find(Path(folder), name) for name in idx.NAMES)
+    except (ValueError, OSError):  # no possible name, several data sets, no permission
+        return False
 
 
 def _kept(parser, folder, flags):

@@ -8,7 +8,7 @@ import hashlib
 import sys
 import time
 from pathlib import Path
-from typing import List, Optional
+from typing import Any, List, Optional
 
 import numpy as np
 
@@ -26,7 +26,8 @@ class RunFolder:
 
     `path` is the folder, `record` its Record, `resumed` whether the run was there before.
     With args.resume it is args.run_dir, otherwise a new one. Raises UserError if another process is
-    training in it, if its data set is another one, or if it cannot be written to.
+    training in it, if its data set is another one, or if it cannot be written to. If a new run
+    fails before it has saved a step, nothing of it is left.
     """
 
     def __init__(self, args: argparse.Namespace, data: Datasets, model: Model,
@@ -34,13 +35,18 @@ class RunFolder:
         self._args, self._data, self._model = args, data, model
         self._total_steps = total_steps
         self.resumed = bool(args.resume)
+        self.record: Any = None  # a Record, once it is entered
 
     def __enter__(self) -> 'RunFolder':
         args, data, model = self._args, self._data, self._model
         one, _ = next(data.train.in_order(1))
+        made = not self.resumed and not (args.run_dir and Path(args.run_dir).exists())
         self.path = Path(args.run_dir) if self.resumed else new_folder(args)
         with contextlib.ExitStack() as stack:
+            if made:
+                stack.push(self._remove_if_failed)
             stack.enter_context(locks.held(self.path))
+            stack.push(self._empty_if_failed)
             if self.resumed:
                 self.record = Record.read(self.path)
                 if self.record.dataset != data.name:
@@ -104,6 +110,21 @@ class RunFolder:
             raise locks.unkept(self.path, error) from error
         self.record.lesson_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
 
+    def _empty_if_failed(self, kind, error, trace):
+        """After an exception, delete the files of a new run that has saved no step."""
+        if kind is None or self.resumed or self.record and self.record.steps:
+            return
+        for path in (self.path / records.NAME, self.path / LESSON_NAME,
+                     *self.path.glob('events.out.tfevents.*'),
+                     *self.path.glob('validation/events.out.tfevents.*')):
+            with contextlib.suppress(OSError):
+                path.unlink()
+        remove_if_empty(self.path / 'validation')
+
+    def _remove_if_failed(self, kind, error, trace):
+        if kind is not None:
+            remove_if_empty(self.path)
+
     def keep_checkpoints(self, checkpoints: Checkpoints) -> None:
         """Delete all checkpoints but the last two and that of the best evaluation."""
         best = self.record.best['step'] if self.record.best else None
@@ -112,7 +133,7 @@ class RunFolder:
                 checkpoints.remove(step)
 
     def __exit__(self, kind, error, trace):
-        self._stack.close()
+        self._stack.__exit__(kind, error, trace)
 
 
 def lesson_text(script: str) -> str:
@@ -160,6 +181,12 @@ def new_folder(args: argparse.Namespace) -> Path:
         raise UserError(f'{folder} is not empty: add --resume to continue the run in it, or '
                         'name another folder')
     return folder
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove a folder that has nothing in it."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def timed_folder(root: Path, script: str, seed: int) -> Path:

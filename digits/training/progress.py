@@ -1,14 +1,17 @@
 """Progress of training: a bar on a terminal, otherwise a line every few seconds."""
 import argparse
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Optional, Union
+from typing import Optional, Sequence, Union
 
 from tqdm import tqdm
 
+from digits import command_line
 from digits.datasets.dataset import Datasets
+from digits.training.folders import lesson_path
 from digits.training.models import Model
 from digits.training.record import Record
 
@@ -36,10 +39,25 @@ def announce(data: Datasets, record: Record, model: Model) -> None:
               file=sys.stderr)
 
 
-def print_interruption(args: argparse.Namespace, record: Record, folder: Path) -> None:
-    """Print on stderr how far an interrupted run got, and the command that continues it."""
+def print_interruption(args: argparse.Namespace, record: Record, folder: Path,
+                       words: Sequence[str] = ()) -> None:
+    """Print on stderr how far an interrupted run got, and the command that continues it.
+
+    words: more flags of that command.
+    """
+    script = from_here(lesson_path(args.script) or f'{args.script}.py')
+    command = [_python(), script, '--resume', '--run-dir', from_here(folder), *words,
+               *args.repeated]
     print(f'Stopped after step {record.steps:,} of {record.total_steps:,}; continue with:\n'
-          f'    python {args.script}.py --resume --run-dir {from_here(folder)}', file=sys.stderr)
+          f'    {command_line.quoted(command)}', file=sys.stderr)
+
+
+def _python():
+    """'python' if a shell finds this interpreter by that name, else its path."""
+    found = shutil.which('python')
+    if found and os.path.dirname(os.path.abspath(found)) == os.path.dirname(sys.executable):
+        return 'python'
+    return sys.executable
 
 
 class Progress:

@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import json
 import math
+import os
 import platform
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Union
@@ -132,7 +133,9 @@ class Record:
     def new(cls, args: argparse.Namespace, dataset: str, total_steps: int) -> 'Record':
         """The record of a run that begins with these flags."""
         flags = {name: value if _is_flags({name: value}) else str(value)
-                 for name, value in vars(args).items() if name not in ('script', 'recipe')}
+                 for name, value in vars(args).items()
+                 if name not in ('script', 'recipe', 'repeated')}
+        flags['data_dir'] = os.path.abspath(args.data_dir)  # for a resumed run, wherever it starts
         return cls(script=args.script, flags=flags, dataset=dataset, seed=args.seed,
                    total_steps=total_steps, recipe=args.recipe,
                    precision=getattr(args, 'precision', 'float32'),

@@ -99,11 +99,14 @@ class Run:
         if self.loss is None:
             raise UserError('the loop does not set run.loss; end a step with  '
                             '_, run.loss = session.run([train_step, loss], ...)', 1)
-        if not math.isfinite(self.loss):
-            self._write('diverged')
-            raise evaluation.diverged(self._args, self.record, self.loss,
-                                      self._checkpoints.newest_whole(), self._folder.path)
+        self._check_finite(self.loss, 'loss')
         return self.loss
+
+    def _check_finite(self, loss, name):
+        if not math.isfinite(loss):
+            self._write('diverged')
+            raise evaluation.diverged(self._args, self.record, f'the {name} is {loss}',
+                                      self._checkpoints.newest_whole(), self._folder.path)
 
     @staticmethod
     def print(text: str) -> None:
@@ -112,8 +115,10 @@ class Run:
 
     def _evaluate(self):
         """Evaluate on the validation set, note it, save."""
-        evaluation.validate(self._model, self._data, self.record, self.step, self.loss,
-                            self._summaries)
+        loss = evaluation.validate(self._model, self._data, self.record, self.step, self.loss,
+                                   self._summaries)
+        if loss is not None:
+            self._check_finite(loss, 'loss on the validation images')
         self._save()
         self._evaluated_step = self.step
 
@@ -139,12 +144,14 @@ class Run:
         return final.accuracy
 
     def __exit__(self, kind, error, trace):
-        with self._stack:
+        try:
             if self._signals.received and kind is SystemExit:
                 if self._saved_step != self.step:
                     self._save()
                 self._write('interrupted')
                 progress.print_interruption(self._args, self.record, self._folder.path)
+        finally:
+            self._stack.__exit__(kind, error, trace)
 
     def _write(self, status):
         self._folder.write(status, self.step, self.step * self._batch_size, self._training_seconds,

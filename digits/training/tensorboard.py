@@ -6,12 +6,14 @@ same names as those of training in the run's folder: TensorBoard draws both into
 import io
 import os
 import socket
+import sys
 import time
 from pathlib import Path
-from typing import Any, Iterable, Optional, Tuple
+from typing import Any, Dict, Iterable, Optional, Tuple
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from digits.datasets.dataset import Batch, Datasets
 from digits.errors import UserError
@@ -74,7 +76,7 @@ class RunSummaries:
     PROJECTED = 2000  # test images in the projector
 
     def __init__(self, folder: Path, model: Model, data: Datasets, record: Record, step: int):
-        self._folder, self._model = folder, model
+        self._folder, self._model, self._noticed = folder, model, False
         self._few = next(data.validation.in_order(WATCHED), (None,))[0]
         self._before, self._rate = (step, record.seconds['training']), record.flags['learning_rate']
         self._training = Events(folder, step + 1)
@@ -93,11 +95,29 @@ class RunSummaries:
         """Write scalars of training after a step, by name."""
         self._training.values(step, _scalars(scalars))
 
+    def histograms(self, step: int, arrays: Dict[str, np.ndarray]) -> None:
+        """Write histograms of arrays by name; those that are not finite are left out."""
+        self._training.values(step, [_histogram(name, array) for name, array in arrays.items()
+                                     if self._is_shown(step, name, array)])
+        self._training.flush()
+
+    def _is_shown(self, step, name, array):
+        """Whether an array can be shown; print a notice about the first that cannot."""
+        shown = array.size > 0 and bool(np.isfinite(array).all())
+        if not shown and not self._noticed:
+            self._noticed = True
+            tqdm.write(f'TensorBoard does not show {name} of step {step:,}: '
+                       f'{"not all of its values are finite" if array.size else "it is empty"}',
+                       file=sys.stderr)
+        return shown
+
     def filters(self, step: int, name: str, weights: np.ndarray) -> None:
         """Write the first layer as images, weights [784, n] or [h, w, 1, filters].
 
-        Weights of another shape, of a changed lesson, are left out.
+        Weights of another shape, of a changed lesson, are left out, and what is not finite.
         """
+        if not self._is_shown(step, name, weights):
+            return
         if weights.ndim == 4:
             grid = _grid(weights[:, :, 0].transpose(2, 0, 1), 8)
         elif weights.ndim == 2 and len(weights) == 784:
@@ -167,10 +187,7 @@ class RunSummaries:
             self._validation.values(step, _scalars(dict(zip(('loss', 'accuracy'), scores))))
             self._validation.flush()
         watched = {} if self._few is None else self._model.activations(self._few)
-        self._training.values(step, [
-            _histogram(name, array) for name, array in {**self._model.weights(), **watched}.items()
-            if np.isfinite(array).all()])
-        self._training.flush()
+        self.histograms(step, {**self._model.weights(), **watched})
 
     def close(self) -> None:
         """Write what is left."""
@@ -185,11 +202,16 @@ def _scalars(scalars):
 
 
 def _histogram(name, array):
-    counts, edges = np.histogram(array, BUCKETS)
     values = array.astype(np.float64).ravel()
+    least, most = values.min(), values.max()
+    # At least so wide that the edges of 30 buckets differ, however large the values are.
+    wider = max(0.5 if least == most else 0, 1e-6 * max(-least, most) - (most - least))
+    counts, edges = np.histogram(values, BUCKETS, (least - wider, most + wider))
+    with np.errstate(over='ignore'):
+        squares = values @ values
     return summary_pb2.Summary.Value(tag=name, histo=summary_pb2.HistogramProto(
-        min=values.min(), max=values.max(), num=values.size, sum=values.sum(),
-        sum_squares=values @ values, bucket_limit=edges[1:], bucket=counts))
+        min=least, max=most, num=values.size, sum=values.sum(), sum_squares=squares,
+        bucket_limit=edges[1:], bucket=counts))
 
 
 def _image(name, pixels):
