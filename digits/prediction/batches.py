@@ -120,8 +120,22 @@ def read_pictures(names: Sequence[str], page: bool = False, data: Optional[bytes
                 boxes, images = None, one_digit.read(file)[np.newaxis]
             pictures.append(Result(name, images, boxes))
         except UserError as error:
-            pictures.append(Result(name, error=str(error)))
+            sentence = str(error)
+            if sentence.endswith(one_digit.NO_DIGIT) and _has_several(name, data):
+                sentence = sentence.replace(one_digit.NO_DIGIT, one_digit.SEVERAL)
+            pictures.append(Result(name, error=sentence))
     return pictures
+
+
+def _has_several(name, data):
+    """Whether a picture that is not one digit has several, most of them of one height."""
+    from digits.pictures import page
+    try:
+        boxes, _ = page.read(source(name, data))
+    except UserError:
+        return False
+    heights = boxes[:, 3] - boxes[:, 1]
+    return len(boxes) > 1 and np.mean(abs(heights / np.median(heights) - 1) < 0.35) >= 0.75
 
 
 def in_batches(names: Sequence[str], page: bool = False) -> Iterator[List[Result]]:

@@ -11,6 +11,7 @@ from PIL import Image
 # All that is used of the rooms below.
 from digits import figures, pictures
 from digits.errors import UserError
+from digits.pictures import page
 from digits.prediction import results
 from digits.prediction.classifier import Classifier
 
@@ -47,16 +48,18 @@ class Predictor:
                ) -> Tuple[Dict, np.ndarray]:
         """The answer as an object for json.dumps, and what was read, uint8 [28, 28].
 
-        wanted: 'image' and 'maps' add the 28 x 28 and the feature maps.
+        wanted: 'image' and 'maps' add the 28 x 28 and the feature maps; with 'page', several
+        digits are all read: {"digits": [...]} with their boxes, and uint8 [28 n, 28].
         Raises Refusal: 413, 415, 400 (wrong JSON) or 422 (no digit in the picture).
         """
-        image = read_body(content_type, body)
-        read = results.Result('', image[np.newaxis])
-        results.classify([read], self._classify)
-        answer = read.as_object()
-        del answer['file']
-        answer['probability'] = round(answer['probability'], 6)
-        answer['probabilities'] = [round(share, 6) for share in answer['probabilities']]
+        try:
+            image = read_body(content_type, body)
+        except Refusal as refusal:
+            if 'page' not in wanted or refusal.kind not in ('no digit', 'several digits'):
+                raise
+            return self._page(body, refusal)
+        answer = self._object(results.Result('', image[np.newaxis]))
+        round_probabilities(answer)
         if 'image' in wanted:
             answer['image'] = png(image)
         if 'maps' in wanted:
@@ -64,6 +67,34 @@ class Predictor:
                 {'title': title, 'image': png(figures.feature_maps_image(values))}
                 for title, values in (self._classify.feature_maps(image) if self.has_maps else [])]
         return answer, image
+
+    def _object(self, read):
+        """The Result as predict.py --json has it, classified, without a file's name."""
+        results.classify([read], self._classify)
+        answer = read.as_object()
+        del answer['file']
+        return answer
+
+    def _page(self, body, refusal):
+        """answer() for a picture of several digits; raises `refusal` unless most are sure."""
+        try:
+            boxes, images = page.find(pictures.open_picture(
+                io.BytesIO(body), max_pixels=MAX_PIXELS, max_seconds=MAX_DECODING_SECONDS))
+        except UserError:
+            raise refusal from None
+        answer = self._object(results.Result('', images, boxes))
+        sure = sum(digit['sure'] for digit in answer['digits'])
+        if len(images) < 2 or sure < len(images) / 2:
+            raise refusal
+        for digit in answer['digits']:
+            round_probabilities(digit)
+        return answer, np.concatenate(images)
+
+
+def round_probabilities(answer: Dict) -> None:
+    """Round to six places, which is more than they are worth."""
+    answer['probability'] = round(answer['probability'], 6)
+    answer['probabilities'] = [round(share, 6) for share in answer['probabilities']]
 
 
 def read_body(content_type: str, body: bytes) -> np.ndarray:

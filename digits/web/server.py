@@ -34,11 +34,10 @@ SWITCH_INTERVAL = 5e-5
 MAX_WAITING = 256  # pictures that no thread has taken yet; those behind them get a 503
 PAGE = Path(__file__).resolve().parent / 'page'
 FILES = {'/': ('index.html', 'text/html; charset=utf-8'),
-         '/page.js': ('page.js', 'text/javascript; charset=utf-8'),
-         '/paper.js': ('paper.js', 'text/javascript; charset=utf-8'),
-         '/text.js': ('text.js', 'text/javascript; charset=utf-8'),
          '/page.css': ('page.css', 'text/css; charset=utf-8'),
-         '/icon.svg': ('icon.svg', 'image/svg+xml')}
+         '/icon.svg': ('icon.svg', 'image/svg+xml'),
+         **{f'/{path.name}': (path.name, 'text/javascript; charset=utf-8')
+            for path in sorted(PAGE.glob('*.js'))}}
 HEADERS = {
     'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; "
                                "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; "
@@ -218,7 +217,10 @@ class _Predict(_Handler):
         self.is_complete = True
         self.check()
         answer, image = await self.settings['queue'].run(self.predict)
-        self.known = {name: answer[name] for name in ('digit', 'probability', 'sure')}
+        if 'digits' in answer:
+            self.known = {'digits': [each['digit'] for each in answer['digits']]}
+        else:
+            self.known = {name: answer[name] for name in ('digit', 'probability', 'sure')}
         if self.settings['log_drawings']:
             self.known['drawing'] = predictions.png(image)
         self.send_json(answer)
@@ -245,7 +247,7 @@ def application(classify: Classifier, run: str, log: RequestLog, listens: str,
     """Return the application. run: the classifier's name; listens: what --host says."""
     def log_request(handler):
         request, status = handler.request, handler.get_status()
-        what = handler.known.get('digit', status)
+        what = handler.known.get('digit', handler.known.get('digits', status))
         log.write(f'{request.method} {request.path}: {what}', status, {
             'requestMethod': request.method, 'requestUrl': request.full_url(),
             'responseSize': str(handler.response_size),

@@ -4,123 +4,18 @@ With --screenshots DIR the README's pictures of it are made, too.
 """
 import io
 import json
-import math
-import re
-import sys
 import urllib.request
 
+import browsing
+import numpy as np
 import pytest
-from conftest import NO_BROWSER
+from browsing import DIGITS, SCRIBBLE, STAR, scaled, sync_api
 from PIL import Image
 
-from digits.errors import UserError
 from digits.paths import PROJECT_ROOT
-from digits.prediction import classifier
 
-sync_api = pytest.importorskip('playwright.sync_api', reason=NO_BROWSER)
 pytestmark = pytest.mark.slow
-
-
-def arc(x, y, across, down, start, end):
-    """Points of an ellipse from one angle to another, in degrees, clockwise from the right."""
-    turn = [math.radians(start + (end - start) * step / 24) for step in range(25)]
-    return [(x + across * math.cos(angle), y + down * math.sin(angle)) for angle in turn]
-
-
-# Each digit as a person draws it: strokes of points, in shares of the paper's side.
-DIGITS = {
-    0: [arc(.5, .5, .2, .32, -90, 275)],
-    1: [[(.38, .3), (.52, .16), (.52, .84)]],
-    2: [[*arc(.5, .35, .18, .18, 190, 385), (.32, .82), (.72, .82)]],
-    3: [[*arc(.48, .32, .17, .16, 200, 450), *arc(.48, .66, .2, .18, -90, 160)]],
-    4: [[(.42, .16), (.27, .58), (.74, .58)], [(.6, .36), (.6, .86)]],
-    5: [[(.68, .18), (.38, .18), (.35, .46), *arc(.48, .62, .2, .2, -120, 140)]],
-    6: [[(.6, .15), (.42, .36), (.34, .56), *arc(.5, .65, .17, .18, 180, 545)]],
-    7: [[(.28, .2), (.72, .2), (.46, .85)]],
-    8: [[*arc(.5, .33, .15, .16, -45, -270), *arc(.5, .67, .18, .18, -90, 270),
-         *arc(.5, .33, .15, .16, 90, -45)]],
-    9: [[*arc(.5, .35, .17, .18, -30, -370), (.66, .4), (.6, .85)]],
-}
-STAR = [[(.5 + .36 * math.sin(math.radians(144 * corner)),
-          .52 - .36 * math.cos(math.radians(144 * corner))) for corner in range(6)]]
-SCRIBBLE = [[(.1 + .8 * (step % 2), .12 + .08 * step) for step in range(10)],
-            [(.12 + .08 * step, .1 + .8 * (step % 2)) for step in range(10)]]
-
-
-@pytest.fixture(scope='module')
-def server(request, serving):
-    """The page, by a run that was trained for a few seconds, or for screenshots by the newest."""
-    run = None
-    if request.config.getoption('--screenshots'):
-        try:
-            run = classifier.newest_run()
-        except UserError as error:
-            print(error, file=sys.stderr)
-    with serving(run or request.getfixturevalue('cnn_run')) as started:
-        yield started
-
-
-class Page:
-    """The page in a window of its own, and what it asked the network for."""
-
-    def __init__(self, browser, server, **how):
-        self.context = browser.new_context(**{'locale': 'en-US', **how})
-        self.page = self.context.new_page()
-        self.asked, self.wrong = [], []
-        self.page.on('request', lambda request: self.asked.append(request.url))
-        self.page.on('console', self.hear)
-        self.page.on('pageerror', lambda error: self.wrong.append(str(error)))
-        self.server = server
-        self.page.goto(server.url)
-
-    def hear(self, said):
-        """Keep what goes wrong; the browser itself notes every answer of a status over 399."""
-        if said.type == 'error' and 'status of 422' not in said.text:
-            self.wrong.append(said.text)
-
-    def draw(self, strokes):
-        """Press, move and release the mouse along the strokes."""
-        box = self.page.locator('#paper').bounding_box()
-        for points in strokes:
-            places = [(box['x'] + x * box['width'], box['y'] + y * box['height'])
-                      for x, y in points]
-            self.page.mouse.move(*places[0])
-            self.page.mouse.down()
-            for before, place in zip(places, places[1:]):
-                self.page.mouse.move(*place, steps=1 + int(math.dist(before, place) / 30))
-            self.page.mouse.up()
-
-    def shows(self, state, digit=None):
-        """Wait until the page shows that; one of blank, sure, doubt, sorry."""
-        page = sync_api.expect(self.page.locator('body'))
-        page.to_have_attribute('data-state', re.compile(state), timeout=15000)
-        if digit is not None:
-            sync_api.expect(self.page.locator('#digit')).to_have_text(str(digit), timeout=15000)
-
-    def settled(self):
-        """Wait until the last drawing has its answer."""
-        sync_api.expect(self.page.locator('#answer')).to_have_attribute('aria-busy', 'false',
-                                                                        timeout=15000)
-
-    def text(self, name):
-        return self.page.locator(name).inner_text()
-
-
-@pytest.fixture
-def window(browser, server):
-    """window(locale='ko-KR') -> a Page; afterwards, that it asked no other host and went well."""
-    opened = []
-
-    def new(**how):
-        opened.append(Page(browser, server, **how))
-        return opened[-1]
-    yield new
-    for each in opened:
-        wrong = each.wrong
-        assert each.asked and all(url.startswith((server.url, 'data:', 'blob:'))
-                                  for url in each.asked)
-        each.context.close()
-        assert wrong == []
+server, window = browsing.server, browsing.window  # fixtures
 
 
 def test_all_ten_digits_are_drawn_and_read(window):
@@ -231,16 +126,89 @@ def test_what_is_too_large_for_the_server_goes_smaller_and_what_is_no_picture_is
     assert page.text('#sentence') == 'This picture cannot be read'
 
 
-def test_no_digit_several_digits_and_doubt_are_said(window):
+def test_no_digit_and_doubt_are_said(window):
     page = window()
-    page.draw([[(.15, .2), (.15, .8)], [(.5, .2), (.5, .8)], [(.85, .2), (.85, .8)]])
+    page.page.locator('#file').set_input_files(
+        {'name': 'noise.png', 'mimeType': 'image/png', 'buffer': noise()})
     page.shows('sorry')
-    assert page.text('#sentence') == 'Several digits'
+    assert page.text('#sentence') == 'No digit found'
     assert page.page.locator('#seen').is_hidden()
     page.page.keyboard.press('Escape')
     page.draw(SCRIBBLE)
     page.shows('doubt')
     assert page.text('#sentence').startswith('Not sure. A')
+
+
+def noise():
+    """A PNG of grey blotches."""
+    grey = np.random.RandomState(0).randint(0, 256, [50, 50]).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(grey).resize((400, 400), Image.BICUBIC).save(file, 'PNG')
+    return file.getvalue()
+
+
+def test_a_picture_of_several_digits_is_read_with_boxes(window):
+    page = window()
+    page.page.locator('#file').set_input_files(str(PROJECT_ROOT / 'data/pages/numbers.jpg'))
+    page.shows('page')
+    assert page.text('#sentence') == '10 digits'
+    lines = page.text('#more').replace('?', '').split('\n')
+    assert [len(line.split()) for line in lines] == [4, 6]
+    # A box's sides are in the page's own colours; the photo has none of them.
+    coloured = """() => {
+        const style = getComputedStyle(paper), context = paper.getContext('2d');
+        const wanted = ['--accent', '--doubt'].map((name) => style.getPropertyValue(name).trim());
+        const data = context.getImageData(0, 0, paper.width, paper.height).data;
+        let found = 0;
+        for (let at = 0; at < data.length; at += 4) {
+            const hex = '#' + [0, 1, 2].map(
+                (k) => data[at + k].toString(16).padStart(2, '0')).join('');
+            found += wanted.includes(hex);
+        }
+        return found;
+    }"""
+    assert page.page.evaluate(coloured) > 1000
+    page.page.keyboard.press('Escape')
+    page.shows('blank')
+    assert page.page.evaluate(coloured) == 0
+
+
+def test_several_digits_that_are_drawn_are_all_read(window):
+    page = window()
+    page.draw(scaled(DIGITS[4], .4, .25) + scaled(DIGITS[2], .4, .7))
+    page.shows('page')
+    page.settled()
+    assert page.text('#more').replace('?', '') == '4 2'
+
+
+@pytest.mark.parametrize('share', [.18, .3, .6, .98])
+def test_digits_of_any_size_are_read(window, share):
+    page = window()
+    read = {}
+    for digit, strokes in DIGITS.items():
+        page.draw(scaled(strokes, share))
+        page.shows('sure|doubt|sorry')
+        page.settled()
+        read[digit] = page.text('#digit')
+        page.page.keyboard.press('Escape')
+        page.shows('blank')
+    assert read == {digit: str(digit) for digit in DIGITS}
+
+
+def test_the_digit_stands_still_while_the_bars_move(window):
+    page = window()
+    page.page.evaluate("""() => {
+        window.changes = {digit: 0, bars: 0};
+        const count = (name) => new MutationObserver(() => { window.changes[name] += 1; });
+        count('digit').observe(digit, {childList: true});
+        count('bars').observe(bars, {subtree: true, attributes: true});
+    }""")
+    page.draw(DIGITS[8], milliseconds=30)  # about three seconds
+    page.shows('sure|doubt', 8)
+    assert page.text('#sentence') in ('This is an\xa08', 'Not sure. An\xa08?')
+    changes = page.page.evaluate('changes')
+    assert changes['bars'] >= 10
+    assert changes['digit'] <= 4
 
 
 def test_feature_maps_come_when_asked_for(window):

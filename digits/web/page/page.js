@@ -1,104 +1,12 @@
-// Asks POST /predict while you draw, and shows the answer. No library.
+// The page: what its parts are told, buttons, keys and files. No library.
 import { LANGUAGE, text } from './text.js';
 import * as paper from './paper.js';
-
-const PAUSE = 60;                 // milliseconds between two questions at least
+import * as ask from './ask.js';
+import { makeBars, setBusy, showAnswer, showNothing, showTrouble } from './answer.js';
 
 const $ = (id) => document.getElementById(id);
 
-// ---- Asking: at most one question is under way, and the newest drawing is the next -----------
-
-let underWay = false, waiting = false, lastAsked = 0;
-
-function ask() {
-  waiting = true;
-  if (underWay) return;
-  $('answer').setAttribute('aria-busy', !paper.isBlank());
-  if (paper.isBlank()) {
-    waiting = false;
-    showNothing();
-    return;
-  }
-  underWay = true;
-  setTimeout(askNow, Math.max(0, lastAsked + PAUSE - performance.now()));
-}
-
-async function askNow() {
-  let rest = 0;
-  waiting = false;
-  lastAsked = performance.now();
-  try {
-    const body = await paper.toSend();
-    const maps = $('maps').open ? ',maps' : '';
-    const response = await fetch(`predict?with=image${maps}`, {
-      method: 'POST', body, headers: { 'Content-Type': body.type },
-    });
-    const answer = await response.json();
-    if (paper.isBlank()) showNothing();
-    else if (response.ok) showAnswer(answer);
-    else if (response.status === 503) {
-      showSentence('busy');
-      waiting = true;
-      rest = 1000;
-    } else if (!paper.isDrawing()) showSentence(answer.kind || 'unreadable');
-  } catch (error) {
-    showSentence('offline');
-  }
-  setTimeout(() => {
-    underWay = false;
-    if (waiting) ask();
-    else $('answer').setAttribute('aria-busy', false);
-  }, rest);
-}
-
 // ---- Showing ----------------------------------------------------------------------------------
-
-// No network is sure of everything: 99.97 % is shown as 99.9 %.
-function percent(share) {
-  return new Intl.NumberFormat(LANGUAGE, { style: 'percent', maximumFractionDigits: 1 })
-    .format(Math.min(share, 0.999));
-}
-
-function show(state, digit, sentence, more) {
-  document.body.dataset.state = state;
-  $('digit').textContent = digit;
-  $('sentence').textContent = sentence;
-  $('more').textContent = more;
-  announce(`${sentence}. ${more}`);
-}
-
-function showAnswer(answer) {
-  const like = /(\d)$/.exec(answer.doubt || '');
-  show(answer.sure ? 'sure' : 'doubt', answer.digit,
-    answer.sure ? text.is(answer.digit) : text.perhaps(answer.digit),
-    answer.sure ? text.sure(percent(answer.probability)) :
-      like ? text.like(like[1]) : text.unlike);
-  $('seen').src = `data:image/png;base64,${answer.image}`;
-  $('seen').hidden = false;
-  showBars(answer.probabilities, answer.digit);
-  if (answer.maps) showMaps(answer.maps);
-}
-
-function showSentence(kind) {
-  show('sorry', '', ...(text[kind] || text.unreadable));
-  showBars(Array(10).fill(0), -1);
-  $('seen').hidden = true;
-  $('layers').replaceChildren();
-}
-
-function showNothing() {
-  showSentence('no ink');
-  show('blank', '', text.nothing, '');
-}
-
-function showBars(probabilities, best) {
-  probabilities.forEach((share, digit) => {
-    const row = $('bars').children[digit];
-    row.classList.toggle('best', digit === best);
-    row.style.setProperty('--share', share);
-    row.lastChild.textContent = best < 0 ? '' : percent(share);
-  });
-}
 
 function showMaps(maps) {
   if (!maps.length) {
@@ -119,13 +27,6 @@ function showMaps(maps) {
   }));
 }
 
-// To a screen reader: once it stands still, or every stroke would be a flood of words.
-let announcing = 0;
-function announce(sentence) {
-  clearTimeout(announcing);
-  announcing = setTimeout(() => { $('said').textContent = sentence; }, 700);
-}
-
 // ---- Buttons, keys, files ---------------------------------------------------------------------
 
 $('undo').addEventListener('click', paper.undo);
@@ -135,7 +36,7 @@ $('file').addEventListener('change', () => {
   takeFirst($('file').files);
   $('file').value = '';
 });
-$('maps').addEventListener('toggle', () => { if ($('maps').open) ask(); });
+$('maps').addEventListener('toggle', () => { if ($('maps').open) ask.again(); });
 
 document.addEventListener('keydown', (event) => {
   const command = event.ctrlKey || event.metaKey;
@@ -156,7 +57,7 @@ document.addEventListener('drop', (event) => {
 document.addEventListener('dragover', (event) => event.preventDefault());
 
 function takeFirst(files) {
-  if (files[0]) paper.showPicture(files[0]).catch(() => showSentence('unreadable'));
+  if (files[0]) paper.showPicture(files[0]).catch(() => showTrouble('unreadable'));
 }
 
 // ---- Beginning --------------------------------------------------------------------------------
@@ -169,15 +70,32 @@ for (const element of document.querySelectorAll('[data-text]')) {
 for (const element of document.querySelectorAll('[data-label]')) {
   element.setAttribute('aria-label', text[element.dataset.label]);
 }
-for (let digit = 0; digit < 10; digit += 1) {
-  const row = document.createElement('li');
-  for (const part of ['name', 'bar', 'share']) {
-    row.append(Object.assign(document.createElement('span'), { className: part }));
-  }
-  row.firstChild.textContent = digit;
-  $('bars').append(row);
+makeBars();
+ask.start({
+  wanted: () => ($('maps').open ? 'image,page,maps' : 'image,page'),
+  answer: (answer, place) => {
+    showAnswer(answer, place);
+    if (answer.maps) showMaps(answer.maps);
+  },
+  trouble: (kind) => {
+    showTrouble(kind);
+    $('layers').replaceChildren();
+  },
+  blank: () => {
+    showNothing();
+    $('layers').replaceChildren();
+  },
+  busy: setBusy,
+});
+
+// Until the server answers, which may not yet run or run no more.
+function greet() {
+  fetch('healthz').then((response) => response.json()).then(({ run }) => {
+    $('run').textContent = run;
+    if (paper.isBlank()) showNothing();
+  }).catch(() => {
+    if (paper.isBlank()) showTrouble('offline');
+    setTimeout(greet, 2000);
+  });
 }
-fetch('healthz').then((response) => response.json()).then(({ run }) => {
-  $('run').textContent = run;
-}).catch(() => showSentence('offline'));
-paper.watch(ask);
+greet();

@@ -1,5 +1,7 @@
 // The words of the page, in English and Korean.
 
+const a = (digit) => `${digit === 8 ? 'an' : 'a'}\u00a0${digit}`;
+
 export const TEXT = {
   en: {
     title: 'Draw a digit', idea: 'The network reads it while you draw.', paper: 'Paper',
@@ -10,9 +12,11 @@ export const TEXT = {
     maps: 'What the convolutions make of it', run: 'Read by',
     mapsIdea: 'Each small picture is one filter’s answer: white where it is strong.',
     noMaps: 'This run has no convolution.', nothing: 'Nothing drawn yet',
-    is: (digit, share) => `This is a ${digit}`, sure: (share) => `${share} sure`,
-    perhaps: (digit) => `Not sure. A\u00a0${digit}?`,
-    like: (digit) => `It looks as much like a ${digit}.`, unlike: 'It is unlike any digit.',
+    toCome: 'The digit and how sure the network is will appear here.',
+    several: (count) => `${count} digits`,
+    is: (digit) => `This is ${a(digit)}`, sure: (share) => `${share} sure`,
+    perhaps: (digit) => `Not sure. ${a(digit).replace('a', 'A')}?`,
+    like: (digit) => `It could also be ${a(digit)}.`, unlike: 'It is unlike any digit.',
     before: 'before bias and ReLU', after: 'after bias and ReLU',
     beforeRelu: 'before ReLU', afterRelu: 'after ReLU',
     'no ink': ['No ink yet', 'Draw one digit, dark enough to be seen.'],
@@ -20,6 +24,7 @@ export const TEXT = {
     'several digits': ['Several digits', 'One at a time, please.'],
     unreadable: ['This picture cannot be read', 'Try another, as PNG or JPEG.'],
     busy: ['Many are asking', 'The answer will come in a moment.'],
+    fault: ['Something went wrong in the server', 'Its log says what. Asking again.'],
     offline: ['The server does not answer', 'Is draw.py still running?'],
   },
   ko: {
@@ -31,6 +36,8 @@ export const TEXT = {
     maps: '합성곱 층이 보는 것', run: '읽는 모델:',
     mapsIdea: '작은 그림 하나가 필터 하나의 답입니다. 흴수록 강합니다.',
     noMaps: '이 모델에는 합성곱 층이 없습니다.', nothing: '아직 그린 것이 없습니다',
+    toCome: '숫자와 확률이 여기에 표시됩니다.',
+    several: (count) => `숫자 ${count}개`,
     is: (digit) => `${digit}입니다`, sure: (share) => `확률 ${share}`,
     perhaps: (digit) => `${digit}일까요? 확실하지 않습니다`,
     like: (digit) => `${digit}처럼도 보입니다.`, unlike: '어느 숫자와도 닮지 않았습니다.',
@@ -40,6 +47,7 @@ export const TEXT = {
     'several digits': ['숫자가 여럿입니다', '한 번에 하나만 그려 주세요.'],
     unreadable: ['읽을 수 없는 그림입니다', 'PNG나 JPEG로 다시 해 보세요.'],
     busy: ['요청이 몰려 있습니다', '곧 답이 나옵니다.'],
+    fault: ['서버에 문제가 생겼습니다', '원인은 서버 로그에 있습니다. 다시 요청하는 중입니다.'],
     offline: ['서버가 답하지 않습니다', 'draw.py가 실행 중인지 확인해 주세요.'],
   },
 };
