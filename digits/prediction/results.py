@@ -4,6 +4,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from digits import command_line
+from digits.training import calibration
 
 
 class Result:
@@ -60,8 +61,13 @@ class Result:
 
 
 def describe(probabilities: np.ndarray, doubt: str = '') -> str:
-    """'3   99.87%   (then 8: 0.05%)', or '5?  41.20%   (then 3: 38.00%)  not sure: faint'."""
+    """'3   99.87%   (then 8: 0.05%)', or '5?  41.20%   (then 3: 38.00%)  not sure: faint'.
+
+    Of what is unlike any digit no probability is shown.
+    """
     digit, runner_up = np.argsort(-probabilities, kind='stable')[:2]  # of equals, argmax's first
+    if doubt == calibration.UNLIKE:
+        return f'{f"{digit}?":31}not sure: {doubt}'
     then = f'(then {runner_up}: {probabilities[runner_up]:.2%})'
     return (f'{digit}{"?" if doubt else " "} {probabilities[digit]:7.2%}   '
             + (f'{then:16}  not sure: {doubt}' if doubt else then))

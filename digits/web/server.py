@@ -162,7 +162,8 @@ class _Handler(web.RequestHandler):
             self.set_status(error.status)
             answer = {'error': error.sentence} if error.sentence else {}
             if error.kind:
-                self.known, answer['kind'] = dict(answer), error.kind
+                self.known.update(answer)
+                answer['kind'] = error.kind
         status = self.get_status()
         if status == 405:
             self.set_header('Allow', self.allowed)
@@ -216,11 +217,14 @@ class _Predict(_Handler):
     async def post(self):
         self.is_complete = True
         self.check()
+        # Of a drawing that goes on, the page asks many times: only the last is counted.
+        self.known = {'final': self.get_query_argument('final', '') != 'false'}
         answer, image = await self.settings['queue'].run(self.predict)
         if 'digits' in answer:
-            self.known = {'digits': [each['digit'] for each in answer['digits']]}
+            self.known.update(digits=[each['digit'] for each in answer['digits']],
+                              sure=all(each['sure'] for each in answer['digits']))
         else:
-            self.known = {name: answer[name] for name in ('digit', 'probability', 'sure')}
+            self.known.update({name: answer[name] for name in ('digit', 'probability', 'sure')})
         if self.settings['log_drawings']:
             self.known['drawing'] = predictions.png(image)
         self.send_json(answer)

@@ -48,7 +48,7 @@ def scaled(strokes, side, x=.5, y=.5):
 
 
 @pytest.fixture(scope='module')
-def server(request, serving):
+def server(request, serving, tmp_path_factory):
     """The page, by a run that was trained for a few seconds, or for screenshots by the newest."""
     run = None
     if request.config.getoption('--screenshots'):
@@ -56,7 +56,9 @@ def server(request, serving):
             run = classifier.newest_run()
         except UserError as error:
             print(error, file=sys.stderr)
-    with serving(run or request.getfixturevalue('cnn_run')) as started:
+    log = tmp_path_factory.mktemp('browser') / 'log'
+    with serving(run or request.getfixturevalue('cnn_run'), '--log', log) as started:
+        started.log = log
         yield started
 
 

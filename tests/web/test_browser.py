@@ -136,7 +136,32 @@ def test_no_digit_and_doubt_are_said(window):
     page.page.keyboard.press('Escape')
     page.draw(SCRIBBLE)
     page.shows('doubt')
-    assert page.text('#sentence').startswith('Not sure. A')
+    assert page.text('#sentence').startswith('Not sure. ')
+
+
+@pytest.mark.parametrize(('doubt', 'sentence', 'more', 'shares'), [
+    ('unlike any digit', 'Not sure. It is unlike any digit', 'An\xa08 comes nearest.', [''] * 10),
+    ('could also be 3', 'Not sure. An\xa08?', 'It could also be a\xa03.',
+     ['0%', '0%', '0%', '34%', '0%', '0%', '0%', '0%', '66%', '0%'])])
+def test_where_it_is_not_sure_no_bar_is_near_the_top(window, doubt, sentence, more, shares):
+    page = window()
+    probabilities = [0] * 8 + [.95, .05] if 'unlike' in doubt else [0, 0, 0, .34, *[0] * 4, .66, 0]
+
+    def answer(route):  # the server's, in all but its digits
+        found = route.fetch().json()
+        found.update(digit=8, probability=max(probabilities), probabilities=probabilities,
+                     sure=False, doubt=doubt)
+        route.fulfill(json=found)
+    page.page.route('**/predict?*', answer)
+    page.draw(DIGITS[8])
+    page.shows('doubt', 8)
+    page.settled()
+    page.page.wait_for_timeout(300)  # the bars slide
+    assert (page.text('#sentence'), page.text('#more')) == (sentence, more)
+    assert page.page.locator('#bars .share').all_inner_texts() == shares
+    lengths = page.page.evaluate("""() => [...document.querySelectorAll('#bars .bar')].map((bar) =>
+        parseFloat(getComputedStyle(bar, '::before').width) / bar.clientWidth)""")
+    assert .3 < max(lengths) < .7
 
 
 def noise():
@@ -209,6 +234,36 @@ def test_the_digit_stands_still_while_the_bars_move(window):
     changes = page.page.evaluate('changes')
     assert changes['bars'] >= 10
     assert changes['digit'] <= 4
+
+
+def test_the_log_has_one_final_answer_for_each_drawing(window, server):
+    """Of one at rest, one cleared before it was, a picture, and one on a page that is left."""
+    before = len(server.log.read_text().splitlines())
+
+    def finals():
+        page.page.wait_for_timeout(400)
+        entries = map(json.loads, server.log.read_text().splitlines()[before:])
+        return [entry['digit'] for entry in entries if entry.get('final')]
+
+    page = window()
+    page.draw(DIGITS[7], milliseconds=10)
+    page.shows('sure|doubt', 7)
+    page.page.wait_for_timeout(2000)
+    assert finals() == [7]
+    page.page.keyboard.press('Escape')
+    page.draw(DIGITS[1])
+    page.settled()
+    page.page.keyboard.press('Escape')
+    assert finals() == [7, 1]
+    page.page.locator('#file').set_input_files(str(PROJECT_ROOT / 'data/8-dark-canvas.png'))
+    page.shows('sure|doubt')
+    page.page.wait_for_timeout(2000)
+    assert len(finals()) == 3
+    page.page.keyboard.press('Escape')
+    page.draw(DIGITS[3])
+    page.settled()
+    page.page.goto('about:blank')
+    assert finals()[3:] == [3]
 
 
 def test_feature_maps_come_when_asked_for(window):

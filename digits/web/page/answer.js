@@ -57,13 +57,15 @@ export function showAnswer(answer, place) {
 
 function showDigit(answer) {
   const { digit, sure, probability, probabilities, doubt } = answer;
-  const like = /(\d)$/.exec(doubt || '');
+  const like = /(\d)$/.exec(doubt || '');  // else it is unlike any digit
+  $('answer').dataset.means = sure || like ? 'probabilities' : 'nearness';
   $('seen').src = `data:image/png;base64,${answer.image}`;
   $('seen').hidden = false;
   showBars(probabilities, digit);
   settle(`${digit} ${doubt}`, () => {
     if (sure) say('sure', digit, text.is(digit), text.sure(percent(probability)));
-    else say('doubt', digit, text.perhaps(digit), like ? text.like(+like[1]) : text.unlike);
+    else if (like) say('doubt', digit, text.perhaps(digit), text.like(+like[1]));
+    else say('doubt', digit, text.unlike, text.nearest(digit));
   }, paper.isPicture() ? 0 : CALM);
 }
 
@@ -98,11 +100,13 @@ export function showNothing() {
 
 // The ten probabilities, or null for none; the most probable digit.
 function showBars(probabilities, best) {
+  // Of what is unlike any digit, that which digit is nearest is all that they say.
+  const isNearness = $('answer').dataset.means === 'nearness';
   [...$('bars').children].forEach((row, digit) => {
     const share = probabilities ? probabilities[digit] : 0;
     row.classList.toggle('best', digit === best);
     row.style.setProperty('--share', share);
-    row.lastChild.textContent = probabilities ? percent(share) : '';
+    row.lastChild.textContent = probabilities && !isNearness ? percent(share) : '';
   });
 }
 
