@@ -5,7 +5,7 @@ import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -45,12 +45,15 @@ class Classifier:
     probabilities: float [n, 10]; doubts: n strings, '' or a short reason not to be sure.
     logits: images -> the logits [n, 10] behind them.
     maps: image -> [(title, float [h, w, filters])].
+    layers: () -> a layers.Layers, which adds to the graph; None without a graph.
     """
 
     def __init__(self, script: str, logits: Callable[[np.ndarray], np.ndarray],
                  fitted: Optional[Dict[str, float]],
-                 maps: Callable[[np.ndarray], List[Tuple[str, np.ndarray]]] = lambda image: []):
+                 maps: Callable[[np.ndarray], List[Tuple[str, np.ndarray]]] = lambda image: [],
+                 layers: Callable[[], Any] = lambda: None):
         self._script, self.logits, self._fitted, self._maps = script, logits, fitted, maps
+        self.layers = layers
 
     def __call__(self, images: np.ndarray) -> Tuple[np.ndarray, List[str]]:
         logits = self.logits(images)
@@ -115,9 +118,13 @@ def restore(folder: Path) -> Classifier:
         values = session.run([tensor for _, tensor in found], {x: rows(image)})
         return [(title, value[0]) for (title, _), value in zip(found, values)]
 
+    def layers():
+        from digits.prediction.layers import Layers
+        return Layers(session, logits, lambda image: {x: rows(image)}, found)
+
     return Classifier(record.script, lambda images: logits_in_chunks(
         lambda chunk: session.run([logits], {x: rows(chunk)})[0], images), record.calibration,
-        maps)
+        maps, layers)
 
 
 def load_lesson(folder: Path, record: Record) -> ModuleType:

@@ -3,7 +3,7 @@ import base64
 import io
 import json
 import re
-from typing import Dict, Sequence, Tuple, Union
+from typing import Any, Dict, Sequence, Tuple, Union
 
 import numpy as np
 from PIL import Image
@@ -43,13 +43,18 @@ class Predictor:
             self.has_maps = bool(classify.feature_maps(blank))
         except UserError:  # softmax regression has none
             self.has_maps = False
+        self._layers = classify.layers()
+        if self._layers:
+            self._layers.values(blank, 0)
 
-    def answer(self, content_type: str, body: bytes, wanted: Sequence[str] = ()
+    def answer(self, content_type: str, body: bytes, wanted: Sequence[str] = (), pixel: str = ''
                ) -> Tuple[Dict, np.ndarray]:
         """The answer as an object for json.dumps, and what was read, uint8 [28, 28].
 
-        wanted: 'image' and 'maps' add the 28 x 28 and the feature maps; with 'page', several
-        digits are all read: {"digits": [...]} with their boxes, and uint8 [28 n, 28].
+        wanted: 'image', 'maps' and 'layers' add the 28 x 28, the feature maps and all layers;
+        with 'page', several digits are all read: {"digits": [...]} with their boxes, and
+        uint8 [28 n, 28].
+        pixel: 'layer,map,row,column' of one to be explained, counted from 0.
         Raises Refusal: 413, 415, 400 (wrong JSON) or 422 (no digit in the picture).
         """
         try:
@@ -66,7 +71,22 @@ class Predictor:
             answer['maps'] = [
                 {'title': title, 'image': png(figures.feature_maps_image(values))}
                 for title, values in (self._classify.feature_maps(image) if self.has_maps else [])]
+        if 'layers' in wanted:
+            answer['layers'] = [layer_object(layer) for layer in (
+                self._layers.values(image, answer['digit']) if self._layers else [])]
+        if pixel:
+            answer['pixel'] = self._pixel(image, pixel)
         return answer, image
+
+    def _pixel(self, image, pixel):
+        place = re.fullmatch(r'(\d{1,4}),(\d{1,4}),(\d{1,4}),(\d{1,4})', pixel)
+        try:
+            if place and self._layers:
+                return self._layers.pixel(image, *map(int, place.groups()))
+        except UserError:
+            pass
+        raise Refusal(400, 'pixel must be the numbers of a layer, of a map in it, of a row and of '
+                      'a column, counted from 0: pixel=0,2,13,9')
 
     def _object(self, read):
         """The Result as predict.py --json has it, classified, without a file's name."""
@@ -89,6 +109,16 @@ class Predictor:
         for digit in answer['digits']:
             round_probabilities(digit)
         return answer, np.concatenate(images)
+
+
+def layer_object(layer: Any) -> Dict:
+    """A layers.Values for json.dumps; its values as bytes in base64, 255 for `most` and more."""
+    values = layer.values if layer.values.ndim == 1 else np.moveaxis(layer.values, 2, 0)
+    most = float(figures.strongest(values))
+    scaled = np.rint(255 * np.clip(values / most, 0, 1)).astype(np.uint8)
+    return {'name': layer.name, 'stage': layer.stage, 'shape': list(values.shape),
+            'most': round(most, 4), 'values': base64.b64encode(scaled.tobytes()).decode('ascii'),
+            'spoke': layer.spoke.round(3).tolist()}
 
 
 def round_probabilities(answer: Dict) -> None:

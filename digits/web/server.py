@@ -235,7 +235,7 @@ class _Predict(_Handler):
         self.body.seek(0)
         return self.settings['predictor'].answer(
             content_type.strip().lower(), self.body.read(),
-            self.get_query_argument('with', '').split(','))
+            self.get_query_argument('with', '').split(','), self.get_query_argument('pixel', ''))
 
     def on_finish(self):
         self.body.close()

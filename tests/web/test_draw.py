@@ -91,6 +91,26 @@ def test_feature_maps_are_those_of_the_classifier(server, cnn_run):
         assert (image[:gap, :, 1] == 0).all() and (image[gap:gap + side, gap, 1] == 255).all()
 
 
+def test_layers_are_those_of_the_classifier(server, cnn_run):
+    from digits.prediction import classifier
+    answer = read(server, CANVAS, path='/predict?with=layers&pixel=1,5,6,7')[2]
+    image = pictures.read(io.BytesIO(CANVAS))
+    layers = classifier.restore(cnn_run).layers()
+    expected = layers.values(image, answer['digit'])
+    assert [each['name'] for each in answer['layers']] == [each.name for each in expected]
+    assert [each['shape'] for each in answer['layers']] == [[32, 28, 28], [64, 14, 14], [1024]]
+    for found, layer in zip(answer['layers'], expected):
+        values = np.frombuffer(base64.b64decode(found['values']), np.uint8).reshape(found['shape'])
+        by_map = layer.values if layer.values.ndim == 1 else np.moveaxis(layer.values, 2, 0)
+        assert values / 255 * found['most'] == pytest.approx(
+            np.minimum(by_map, found['most']), abs=found['most'] / 400)
+        assert found['spoke'] == pytest.approx(layer.spoke, abs=1e-3)
+    assert answer['pixel']['sum'] == pytest.approx(layers.pixel(image, 1, 5, 6, 7)['sum'], abs=1e-3)
+    for wrong in ('1', '1,2,3,a', '9,0,0,0', '0,0,28,0', '0,0,-1,0'):
+        status, _, refused = read(server, CANVAS, path=f'/predict?pixel={wrong}')
+        assert (status, set(refused)) == (400, {'error'})
+
+
 def test_the_page_and_its_parts_are_served_safely(server):
     for path, (name, kind) in server_room.FILES.items():
         status, headers, body = ask(server, 'GET', path)

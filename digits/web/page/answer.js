@@ -123,7 +123,7 @@ export function makeBars() {
 
 // To a screen reader: once it stands still, or every stroke would be a flood of words.
 let announcing = 0;
-function announce(sentence) {
+export function announce(sentence) {
   clearTimeout(announcing);
   announcing = setTimeout(() => { $('said').textContent = sentence; }, 700);
 }

@@ -20,7 +20,7 @@ export function start(callbacks) {
     told = false;
     again();
   });
-  addEventListener('pagehide', tellFinal);
+  addEventListener('pagehide', () => tellFinal({ keepalive: true }));
 }
 
 // Asks about the same drawing once more.
@@ -45,11 +45,16 @@ function post({ body }, wanted, final, more) {
   });
 }
 
-function tellFinal() {
+function tellFinal(how) {
   if (!last || told) return;
   told = true;
-  // Kept alive when the page is left, which is for less than 64 KiB.
-  post(last.sent, 'page', true, { keepalive: last.sent.body.size < 60000 }).catch(() => {});
+  post(last.sent, 'page', true, how).then((response) => response.text()).catch(() => {});
+}
+
+// How a pixel of the last drawing's layers came about: [layer, map, row, column] -> its sums.
+export async function explain(place) {
+  const response = await post(last.sent, `&pixel=${place}`, false);
+  return (await response.json()).pixel;
 }
 
 async function askNow() {

@@ -2,30 +2,10 @@
 import { LANGUAGE, text } from './text.js';
 import * as paper from './paper.js';
 import * as ask from './ask.js';
+import { clearLayers, showLayers } from './layers.js';
 import { makeBars, setBusy, showAnswer, showNothing, showTrouble } from './answer.js';
 
 const $ = (id) => document.getElementById(id);
-
-// ---- Showing ----------------------------------------------------------------------------------
-
-function showMaps(maps) {
-  if (!maps.length) {
-    $('layers').textContent = text.noMaps;
-    return;
-  }
-  const words = { 'before bias and ReLU': text.before, 'after bias and ReLU': text.after,
-    'before ReLU': text.beforeRelu, 'after ReLU': text.afterRelu };
-  $('layers').replaceChildren(...maps.map(({ title, image }) => {
-    const [layer, stage] = title.split(', ');
-    const figure = document.createElement('figure');
-    const caption = document.createElement('figcaption');
-    caption.textContent = `${layer}, ${words[stage] || stage}`;
-    const img = Object.assign(new Image(), { src: `data:image/png;base64,${image}` });
-    img.alt = caption.textContent;
-    figure.append(caption, img);
-    return figure;
-  }));
-}
 
 // ---- Buttons, keys, files ---------------------------------------------------------------------
 
@@ -71,19 +51,21 @@ for (const element of document.querySelectorAll('[data-label]')) {
   element.setAttribute('aria-label', text[element.dataset.label]);
 }
 makeBars();
+$('maps').open = matchMedia('(min-width: 1200px)').matches;  // else it is far from the paper
 ask.start({
-  wanted: () => ($('maps').open ? 'image,page,maps' : 'image,page'),
+  wanted: () => ($('maps').open ? 'image,page,layers' : 'image,page'),
   answer: (answer, place) => {
     showAnswer(answer, place);
-    if (answer.maps) showMaps(answer.maps);
+    if (answer.layers) showLayers(answer);
+    else clearLayers();
   },
   trouble: (kind) => {
     showTrouble(kind);
-    $('layers').replaceChildren();
+    clearLayers();
   },
   blank: () => {
     showNothing();
-    $('layers').replaceChildren();
+    clearLayers();
   },
   busy: setBusy,
 });
