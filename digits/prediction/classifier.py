@@ -22,6 +22,11 @@ EARLIER_SCRIPTS = {'mnist_cnn_3x3': 'c_cnn_3x3'}
 def newest_run() -> Path:
     """The folder of the newest run in runs/ with a checkpoint, of a convolutional network if any.
     """
+    return newest_runs()[0]
+
+
+def newest_runs() -> List[Path]:
+    """newest_run() and, if that is of a convolutional network, the newest of one that is not."""
     found = []
     for folder in paths.RUNS.glob('*/*'):
         if (folder / 'run.json').is_file() and checkpoints.exist(folder):
@@ -36,7 +41,8 @@ def newest_run() -> Path:
             found.append((bool(convolutional), record.started, folder.name, folder))
     if not found:
         raise UserError(f'no checkpoint in {paths.RUNS} yet: run  python mnist_cnn.py  first')
-    return max(found)[-1]
+    kinds = {each[0]: each[-1] for each in sorted(found)}  # the newest of each
+    return [kinds[kind] for kind in sorted(kinds, reverse=True)]
 
 
 class Classifier:

@@ -33,10 +33,14 @@ class Refusal(Exception):
 
 
 class Predictor:
-    """Answers of a Classifier to request bodies. `has_maps`: whether it has feature maps."""
+    """Answers of a Classifier to request bodies, and of others beside it.
 
-    def __init__(self, classify: Classifier):
-        self._classify = classify
+    has_maps: whether it has feature maps; others: the names of the other networks.
+    """
+
+    def __init__(self, classify: Classifier, others: Sequence[Tuple[str, Classifier]] = ()):
+        self._classify, self._others = classify, others
+        self.others = [name for name, _ in others]
         blank = np.zeros([28, 28], np.uint8)
         classify(blank[np.newaxis])  # what is made at a graph's first use is made now
         try:
@@ -46,12 +50,15 @@ class Predictor:
         self._layers = classify.layers()
         if self._layers:
             self._layers.values(blank, 0)
+        for _, other in others:
+            other(blank[np.newaxis])
 
     def answer(self, content_type: str, body: bytes, wanted: Sequence[str] = (), pixel: str = ''
                ) -> Tuple[Dict, np.ndarray]:
         """The answer as an object for json.dumps, and what was read, uint8 [28, 28].
 
-        wanted: 'image', 'maps' and 'layers' add the 28 x 28, the feature maps and all layers;
+        wanted: 'image', 'maps', 'layers' and 'others' add the 28 x 28, the feature maps, all
+        layers, and what the other networks say of it;
         with 'page', several digits are all read: {"digits": [...]} with their boxes, and
         uint8 [28 n, 28].
         pixel: 'layer,map,row,column' of one to be explained, counted from 0.
@@ -63,8 +70,11 @@ class Predictor:
             if 'page' not in wanted or refusal.kind not in ('no digit', 'several digits'):
                 raise
             return self._page(body, refusal)
-        answer = self._object(results.Result('', image[np.newaxis]))
-        round_probabilities(answer)
+        answer = answer_of(self._classify, results.Result('', image[np.newaxis]))
+        if 'others' in wanted:
+            answer['others'] = [
+                {'run': name, **answer_of(other, results.Result('', image[np.newaxis]))}
+                for name, other in self._others]
         if 'image' in wanted:
             answer['image'] = png(image)
         if 'maps' in wanted:
@@ -88,13 +98,6 @@ class Predictor:
         raise Refusal(400, 'pixel must be the numbers of a layer, of a map in it, of a row and of '
                       'a column, counted from 0: pixel=0,2,13,9')
 
-    def _object(self, read):
-        """The Result as predict.py --json has it, classified, without a file's name."""
-        results.classify([read], self._classify)
-        answer = read.as_object()
-        del answer['file']
-        return answer
-
     def _page(self, body, refusal):
         """answer() for a picture of several digits; raises `refusal` unless most are sure."""
         try:
@@ -102,12 +105,10 @@ class Predictor:
                 io.BytesIO(body), max_pixels=MAX_PIXELS, max_seconds=MAX_DECODING_SECONDS))
         except UserError:
             raise refusal from None
-        answer = self._object(results.Result('', images, boxes))
+        answer = answer_of(self._classify, results.Result('', images, boxes))
         sure = sum(digit['sure'] for digit in answer['digits'])
         if len(images) < 2 or sure < len(images) / 2:
             raise refusal
-        for digit in answer['digits']:
-            round_probabilities(digit)
         return answer, np.concatenate(images)
 
 
@@ -121,10 +122,18 @@ def layer_object(layer: Any) -> Dict:
             'spoke': layer.spoke.round(3).tolist()}
 
 
-def round_probabilities(answer: Dict) -> None:
-    """Round to six places, which is more than they are worth."""
-    answer['probability'] = round(answer['probability'], 6)
-    answer['probabilities'] = [round(share, 6) for share in answer['probabilities']]
+def answer_of(classify: Classifier, read: results.Result) -> Dict:
+    """Classify a Result: what predict.py --json has of it, without a file's name.
+
+    Probabilities have six places, which is more than they are worth.
+    """
+    results.classify([read], classify)
+    answer = read.as_object()
+    del answer['file']
+    for digit in answer.get('digits', [answer]):
+        digit['probability'] = round(digit['probability'], 6)
+        digit['probabilities'] = [round(share, 6) for share in digit['probabilities']]
+    return answer
 
 
 def read_body(content_type: str, body: bytes) -> np.ndarray:

@@ -17,7 +17,7 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Sequence, Tuple
 
 from tornado import web
 
@@ -196,6 +196,7 @@ class _Health(_Handler):
     def get(self):
         self.check()
         self.send_json({'status': 'ok', 'run': self.settings['run'],
+                        'others': self.settings['predictor'].others,
                         'feature_maps': self.settings['predictor'].has_maps})
 
     head = get
@@ -247,8 +248,13 @@ class _Predict(_Handler):
 
 
 def application(classify: Classifier, run: str, log: RequestLog, listens: str,
-                log_drawings: bool = False) -> web.Application:
-    """Return the application. run: the classifier's name; listens: what --host says."""
+                log_drawings: bool = False, others: Sequence[Tuple[str, Classifier]] = ()
+                ) -> web.Application:
+    """Return the application.
+
+    run: the classifier's name; listens: what --host says; others: networks that read the same
+    digits for comparison, with their names.
+    """
     def log_request(handler):
         request, status = handler.request, handler.get_status()
         what = handler.known.get('digit', handler.known.get('digits', status))
@@ -263,8 +269,8 @@ def application(classify: Classifier, run: str, log: RequestLog, listens: str,
              for path, (name, kind) in FILES.items()]
     return web.Application(
         [*pages, ('/healthz', _Health), ('/predict', _Predict)], default_handler_class=_NotFound,
-        log_function=log_request, predictor=predictions.Predictor(classify), queue=Queue(), run=run,
-        listens=listens, log_drawings=log_drawings)
+        log_function=log_request, predictor=predictions.Predictor(classify, others), queue=Queue(),
+        run=run, listens=listens, log_drawings=log_drawings)
 
 
 class _FaultLog(logging.Handler):

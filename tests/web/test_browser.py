@@ -317,6 +317,43 @@ def test_layers_are_reached_with_the_keyboard_and_said_in_words(window):
     assert page.page.locator('#layers canvas').count() == 3
 
 
+def test_two_networks_are_seen_side_by_side(browser, serving, cnn_run, soft_run):
+    with serving(cnn_run, '--run-dir', soft_run) as started:
+        page = browsing.Page(browser, started, locale='en-US')
+        sync_api.expect(page.page.locator('#networks li')).to_have_count(2)
+        page.draw(DIGITS[3])
+        page.shows('sure|doubt', 3)
+        page.settled()
+        asked = urllib.request.Request(
+            f'{started.url}predict?with=others', (PROJECT_ROOT / 'data/8-dark-canvas.png')
+            .read_bytes(), {'Content-Type': 'image/png'})
+        page.page.locator('#file').set_input_files(str(PROJECT_ROOT / 'data/8-dark-canvas.png'))
+        with urllib.request.urlopen(asked) as response:
+            answer = json.load(response)
+        other, = answer['others']
+        page.settled()
+        said = [each['digit'] for each in (answer, other)]
+        read = page.page.locator('#networks strong').all_inner_texts()
+        assert [int(each.rstrip('?')) for each in read] == said
+        assert page.text('#digit') == str(answer['digit'])
+        page.page.wait_for_timeout(300)  # the bars slide
+        lengths = page.page.evaluate("""() => [...document.querySelectorAll('#bars .bar + .bar')]
+            .map((bar) => parseFloat(getComputedStyle(bar, '::before').width) / bar.clientWidth)""")
+        scale = .4 if other.get('doubt') == 'unlike any digit' else 1
+        assert lengths == pytest.approx([scale * each for each in other['probabilities']], abs=.02)
+        page.context.close()
+        assert page.wrong == []
+
+
+@pytest.fixture(scope='module')
+def soft_run(tmp_path_factory, small_dir):
+    import mnist_softmax
+    folder = tmp_path_factory.mktemp('softmax') / 'run'
+    mnist_softmax.main(['--steps', '200', '--validation-size', '500', '--quiet',
+                        '--data-dir', str(small_dir), '--run-dir', str(folder)])
+    return folder
+
+
 def test_a_phone_in_korean_draws_with_a_finger(window):
     page = window(locale='ko-KR', viewport={'width': 390, 'height': 844}, has_touch=True,
                   is_mobile=True, device_scale_factor=2)

@@ -56,17 +56,25 @@ export function showAnswer(answer, place) {
 }
 
 function showDigit(answer) {
-  const { digit, sure, probability, probabilities, doubt } = answer;
-  const like = /(\d)$/.exec(doubt || '');  // else it is unlike any digit
-  $('answer').dataset.means = sure || like ? 'probabilities' : 'nearness';
+  const { digit, sure, probability } = answer;
+  const like = likeOf(answer);
+  const networks = [answer, ...(answer.others || [])];
   $('seen').src = `data:image/png;base64,${answer.image}`;
   $('seen').hidden = false;
-  showBars(probabilities, digit);
-  settle(`${digit} ${doubt}`, () => {
+  showBars(networks);
+  settle(`${digit} ${answer.doubt}`, () => {
     if (sure) say('sure', digit, text.is(digit), text.sure(percent(probability)));
-    else if (like) say('doubt', digit, text.perhaps(digit), text.like(+like[1]));
+    else if (like) say('doubt', digit, text.perhaps(digit), text.like(+like));
     else say('doubt', digit, text.unlike, text.nearest(digit));
+    networks.forEach((each, at) => {
+      $('networks').children[at].lastChild.textContent = each.sure ? each.digit : `${each.digit}?`;
+    });
   }, paper.isPicture() ? 0 : CALM);
+}
+
+// The other digit that it could be, in a text; '' if it is sure, or unlike any digit.
+function likeOf({ doubt }) {
+  return (/\d$/.exec(doubt || '') || [''])[0];
 }
 
 function showPage(digits) {
@@ -75,7 +83,7 @@ function showPage(digits) {
     const newLine = box[0] < before[0] || box[1] > before[3];
     return `${newLine ? '\n' : ' '}${digit}${sure ? '' : '?'}`;
   }).join('').trim();
-  showBars(null, -1);
+  showBars([]);
   $('seen').hidden = true;
   settle(words, () => say('page', '', text.several(digits.length), words),
     paper.isPicture() ? 0 : CALM);
@@ -86,39 +94,52 @@ export function showTrouble(kind) {
   const ofServer = ['busy', 'fault', 'offline'].includes(kind);
   if (!ofServer && paper.isDrawing()) return;
   paper.showBoxes([], {});
-  showBars(null, -1);
+  showBars([]);
   $('seen').hidden = true;
   settle(kind, () => say('sorry', '', ...(text[kind] || text.unreadable)),
     ofServer || paper.isPicture() || paper.isBlank() ? 0 : CALM);
 }
 
 export function showNothing() {
-  showBars(null, -1);
+  showBars([]);
   $('seen').hidden = true;
   settle('nothing', () => say('blank', '', text.nothing, text.toCome), 0);
 }
 
-// The ten probabilities, or null for none; the most probable digit.
-function showBars(probabilities, best) {
-  // Of what is unlike any digit, that which digit is nearest is all that they say.
-  const isNearness = $('answer').dataset.means === 'nearness';
+// The ten probabilities of each network's answer.
+function showBars(networks) {
   [...$('bars').children].forEach((row, digit) => {
-    const share = probabilities ? probabilities[digit] : 0;
-    row.classList.toggle('best', digit === best);
-    row.style.setProperty('--share', share);
-    row.lastChild.textContent = probabilities && !isNearness ? percent(share) : '';
+    row.classList.toggle('best', networks.length > 0 && digit === networks[0].digit);
+    const [bars, shares] = ['.bar', '.share'].map((part) => row.querySelectorAll(part));
+    bars.forEach((bar, at) => {
+      const answer = networks[at];
+      // Of what is unlike any digit, the bars only say which digit is nearest.
+      const isNearness = answer && !answer.sure && !likeOf(answer);
+      const share = answer ? answer.probabilities[digit] : 0;
+      bar.style.setProperty('--share', isNearness ? 0.4 * share : share);
+      shares[at].textContent = answer && !isNearness ? percent(share) : '';
+    });
   });
 }
 
-export function makeBars() {
-  for (let digit = 0; digit < 10; digit += 1) {
+// Ten rows with a bar for each network, by the names of its runs.
+export function makeBars(runs) {
+  const scripts = runs.map((run) => run.split('/')[0]);
+  const names = new Set(scripts).size === runs.length ? scripts : runs;
+  $('networks').hidden = runs.length < 2;
+  $('networks').replaceChildren(...names.map((name) => {
+    const item = document.createElement('li');
+    item.append(`${name} `, document.createElement('strong'));
+    return item;
+  }));
+  $('bars').replaceChildren(...Array.from({ length: 10 }, (_, digit) => {
     const row = document.createElement('li');
-    for (const part of ['name', 'bar', 'share']) {
-      row.append(Object.assign(document.createElement('span'), { className: part }));
-    }
+    const part = (className) => Object.assign(document.createElement('span'), { className });
+    row.append(part('name'), part('pair'), ...runs.map(() => part('share')));
     row.firstChild.textContent = digit;
-    $('bars').append(row);
-  }
+    row.querySelector('.pair').append(...runs.map(() => part('bar')));
+    return row;
+  }));
 }
 
 // To a screen reader: once it stands still, or every stroke would be a flood of words.

@@ -50,10 +50,10 @@ for (const element of document.querySelectorAll('[data-text]')) {
 for (const element of document.querySelectorAll('[data-label]')) {
   element.setAttribute('aria-label', text[element.dataset.label]);
 }
-makeBars();
+makeBars(['']);
 $('maps').open = matchMedia('(min-width: 1200px)').matches;  // else it is far from the paper
 ask.start({
-  wanted: () => ($('maps').open ? 'image,page,layers' : 'image,page'),
+  wanted: () => ($('maps').open ? 'image,page,others,layers' : 'image,page,others'),
   answer: (answer, place) => {
     showAnswer(answer, place);
     if (answer.layers) showLayers(answer);
@@ -72,8 +72,10 @@ ask.start({
 
 // Until the server answers, which may not yet run or run no more.
 function greet() {
-  fetch('healthz').then((response) => response.json()).then(({ run }) => {
-    $('run').textContent = run;
+  fetch('healthz').then((response) => response.json()).then(({ run, others }) => {
+    const runs = [run, ...others];
+    $('run').textContent = runs.join(', ');
+    if ($('networks').children.length !== runs.length) makeBars(runs);
     if (paper.isBlank()) showNothing();
   }).catch(() => {
     if (paper.isBlank()) showTrouble('offline');
