@@ -10,6 +10,7 @@ const $ = (id) => document.getElementById(id);
 // ---- Buttons, keys, files ---------------------------------------------------------------------
 
 $('undo').addEventListener('click', paper.undo);
+$('redo').addEventListener('click', paper.redo);
 $('clear').addEventListener('click', paper.clear);
 $('choose').addEventListener('click', () => $('file').click());
 $('file').addEventListener('change', () => {
@@ -20,9 +21,11 @@ $('maps').addEventListener('toggle', () => { if ($('maps').open) ask.again(); })
 
 document.addEventListener('keydown', (event) => {
   const command = event.ctrlKey || event.metaKey;
-  if (command && !event.shiftKey && event.key.toLowerCase() === 'z') {
+  const key = event.key.toLowerCase();
+  if (command && (key === 'z' || key === 'y')) {
     event.preventDefault();
-    paper.undo();
+    if (key === 'y' || event.shiftKey) paper.redo();
+    else paper.undo();
   } else if (['Escape', 'Delete', 'Backspace'].includes(event.key)) paper.clear();
 });
 
@@ -30,14 +33,25 @@ document.addEventListener('paste', (event) => {
   event.preventDefault();
   takeFirst(event.clipboardData.files);
 });
+let dragging = 0;
+document.addEventListener('dragover', (event) => {
+  event.preventDefault();
+  document.body.classList.toggle('dragging', event.dataTransfer.types.includes('Files'));
+  clearTimeout(dragging);         // it comes again and again, until the file is dropped or leaves
+  dragging = setTimeout(() => document.body.classList.remove('dragging'), 400);
+});
 document.addEventListener('drop', (event) => {
   event.preventDefault();
+  document.body.classList.remove('dragging');
   takeFirst(event.dataTransfer.files);
 });
-document.addEventListener('dragover', (event) => event.preventDefault());
 
 function takeFirst(files) {
-  if (files[0]) paper.showPicture(files[0]).catch(() => showTrouble('unreadable'));
+  if (!files[0]) return;
+  paper.showPicture(files[0]).catch(() => {
+    paper.clear();                // or what was there would seem to be what cannot be read
+    showTrouble('unreadable');
+  });
 }
 
 // ---- Beginning --------------------------------------------------------------------------------
@@ -72,13 +86,13 @@ ask.start({
 
 // Until the server answers, which may not yet run or run no more.
 function greet() {
-  fetch('healthz').then((response) => response.json()).then(({ run, others }) => {
+  fetch('healthz').then((response) => (response.ok ? response.json() : Promise.reject('fault'))).then(({ run, others }) => {
     const runs = [run, ...others];
     $('run').textContent = runs.join(', ');
     if ($('networks').children.length !== runs.length) makeBars(runs);
     if (paper.isBlank()) showNothing();
-  }).catch(() => {
-    if (paper.isBlank()) showTrouble('offline');
+  }).catch((trouble) => {
+    if (paper.isBlank()) showTrouble(trouble === 'fault' ? trouble : 'offline');
     setTimeout(greet, 2000);
   });
 }

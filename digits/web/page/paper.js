@@ -10,7 +10,7 @@ const paper = $('paper');
 
 // What was done, oldest first: {points}, {bitmap, blob, scale} or {clear}. Undo takes away the last.
 const done = [];
-let undone = [];                  // the newest last
+const undone = [];                // the last first
 let drawing = null;               // the pointer that draws
 let pen = null;                   // the keyboard's: {x, y, down}
 let boxes = [];                   // of the digits that were found: {box, name, sure} in shares
@@ -30,7 +30,7 @@ function changed() {
 
 function add(item) {
   done.push(item);
-  undone = [];
+  undone.length = 0;
 }
 
 export function isDrawing() {
@@ -114,6 +114,7 @@ function paint() {
   $('hint').hidden = !isBlank() || Boolean(pen);
   $('clear').disabled = isBlank();
   $('undo').disabled = !done.length;
+  $('redo').disabled = !undone.length;
 }
 
 // ---- What is sent -----------------------------------------------------------------------------
@@ -208,8 +209,16 @@ paper.addEventListener('keydown', (event) => {
 for (const focus of ['focus', 'blur']) paper.addEventListener(focus, paint);
 
 export function undo() {
-  if (drawing !== null) return;
-  done.pop();
+  takeBack(done, undone);
+}
+
+export function redo() {
+  takeBack(undone, done);
+}
+
+function takeBack(from, to) {
+  if (drawing !== null || !from.length) return;
+  to.push(from.pop());
   pen = null;
   changed();
 }
