@@ -24,8 +24,9 @@ def parse(argv):
     parser.add_argument('--port', type=command_line.port, default=8000, metavar='N',
                         help='the port to listen on, 0 for any free one (default 8000)')
     parser.add_argument('--open', action='store_true', help='open the page in a browser')
-    parser.add_argument('--run-dir', metavar='DIR',
-                        help='the run to restore (default: the newest in runs/, a CNN if any)')
+    parser.add_argument('--run-dir', metavar='DIR', action='append', dest='run_dirs',
+                        help='the run to restore; give it twice to see two networks side by side '
+                        '(default: the newest CNN in runs/ and the newest that is none)')
     parser.add_argument('--log', metavar='FILE',
                         help='write the request log to this file (default: stdout)')
     parser.add_argument('--log-drawings', action='store_true',
@@ -40,17 +41,19 @@ def main(argv=None):
     from digits.web import connections, request_log, server
     # Several requests are answered at the same time, so each uses one core only.
     os.environ.setdefault('TF_NUM_INTRAOP_THREADS', '1')
-    folder = Path(args.run_dir) if args.run_dir else classifier.newest_run()
+    folders = [Path(each) for each in args.run_dirs or ()] or classifier.newest_runs()
     sock = connections.listen(args.host, args.port)
-    classify, run = classifier.restore(folder), '/'.join(folder.resolve().parts[-2:])
+    (run, classify), *others = [('/'.join(folder.resolve().parts[-2:]), classifier.restore(folder))
+                                for folder in folders]
     log = request_log.RequestLog(args.log, run)
-    app = server.application(classify, run, log, args.host, args.log_drawings)
+    app = server.application(classify, run, log, args.host, args.log_drawings, others)
     url = connections.address(sock)
     if not server.is_loopback(sock.getsockname()[0]):
         print(f'draw.py: --host {args.host}: anybody who can connect to this machine can use the '
               'page, and nothing is encrypted; leave --host out if you do not want that',
               file=sys.stderr)
-    print(f'draw.py: {url} reads with {run}; Ctrl-C stops it', file=sys.stderr)
+    names = ' beside '.join([run, *(name for name, _ in others)])
+    print(f'draw.py: {url} reads with {names}; Ctrl-C stops it', file=sys.stderr)
     if args.open:
         webbrowser.open(url)
     server.serve(app, sock, log)

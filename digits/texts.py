@@ -14,7 +14,7 @@ def columns(text: str) -> int:
 def percent(probability: float) -> str:
     """A probability in [0, 1] with one decimal place, '99.9%' at most: no network is certain.
 
-    The one rule wherever a probability is shown; page.js has the same for draw.py's page.
+    The one rule wherever a probability is shown; answer.js has the same for draw.py's page.
     """
     return f'{min(probability, 0.999):.1%}'
 

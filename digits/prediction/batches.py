@@ -121,7 +121,10 @@ def read_pictures(names: Sequence[str], page: bool = False, data: Optional[bytes
             else:
                 pictures.append(Result(name, one_digit.read(file)[np.newaxis]))
         except UserError as error:
-            pictures.append(Result(name, error=str(error)))
+            sentence = str(error)
+            if sentence.endswith(one_digit.NO_DIGIT) and _has_several(name, data):
+                sentence = sentence.replace(one_digit.NO_DIGIT, one_digit.SEVERAL)
+            pictures.append(Result(name, error=sentence))
     return pictures
 
 
@@ -131,6 +134,17 @@ def _end_with_parent(alive):
         multiprocessing.connection.wait([alive])
         os._exit(1)
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _has_several(name, data):
+    """Whether a picture that is not one digit has several, most of them of one height."""
+    from digits.pictures import page
+    try:
+        boxes = page.read(source(name, data)).boxes
+    except UserError:
+        return False
+    heights = boxes[:, 3] - boxes[:, 1]
+    return len(boxes) > 1 and np.mean(abs(heights / np.median(heights) - 1) < 0.35) >= 0.75
 
 
 def in_batches(names: Sequence[str], page: bool = False) -> Iterator[List[Result]]:

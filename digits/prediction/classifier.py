@@ -5,7 +5,7 @@ import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -21,6 +21,11 @@ EARLIER_SCRIPTS = {'mnist_cnn_3x3': 'c_cnn_3x3'}
 
 def newest_run() -> Path:
     """The newest run with a checkpoint in runs/, of a convolutional network if there is one."""
+    return newest_runs()[0]
+
+
+def newest_runs() -> List[Path]:
+    """newest_run() and, if that is of a convolutional network, the newest of one that is not."""
     found = []
     for folder in paths.RUNS.glob('*/*'):
         if (folder / 'run.json').is_file() and checkpoints.exist(folder):
@@ -35,7 +40,8 @@ def newest_run() -> Path:
             found.append((bool(convolutional), record.started, folder.name, folder))
     if not found:
         raise UserError(f'no checkpoint in {paths.RUNS} yet: run  python mnist_cnn.py  first')
-    return max(found)[-1]
+    kinds = {each[0]: each[-1] for each in sorted(found)}  # the newest of each
+    return [kinds[kind] for kind in sorted(kinds, reverse=True)]
 
 
 class Classifier:
@@ -44,12 +50,15 @@ class Classifier:
     probabilities: float [n, 10]; doubts: n strings, '' or a short reason not to be sure.
     logits: images -> their logits [n, 10].
     maps: image -> [(title, float [h, w, filters])].
+    layers: () -> a layers.Layers, which adds to the graph; None without a graph.
     """
 
     def __init__(self, script: str, logits: Callable[[np.ndarray], np.ndarray],
                  fitted: Optional[Dict[str, float]],
-                 maps: Callable[[np.ndarray], List[Tuple[str, np.ndarray]]] = lambda image: []):
+                 maps: Callable[[np.ndarray], List[Tuple[str, np.ndarray]]] = lambda image: [],
+                 layers: Callable[[], Any] = lambda: None):
         self._script, self.logits, self._fitted, self._maps = script, logits, fitted, maps
+        self.layers = layers
 
     def __call__(self, images: np.ndarray) -> Tuple[np.ndarray, List[str]]:
         logits = self.logits(images)
@@ -114,9 +123,13 @@ def restore(folder: Path) -> Classifier:
         values = session.run([tensor for _, tensor in found], {x: rows(image)})
         return [(title, value[0]) for (title, _), value in zip(found, values)]
 
+    def layers():
+        from digits.prediction.layers import Layers
+        return Layers(session, logits, lambda image: {x: rows(image)}, found)
+
     return Classifier(record.script, lambda images: logits_in_chunks(
         lambda chunk: session.run([logits], {x: rows(chunk)})[0], images), record.calibration,
-        maps)
+        maps, layers)
 
 
 def load_lesson(folder: Path, record: Record) -> ModuleType:

@@ -8,6 +8,7 @@ from digits.prediction import batches
 from digits.prediction.results import Result
 from digits.prediction.scoring import Score
 from digits.texts import percent
+from digits.training import calibration
 
 MAX_RESULTS = 20  # in one drawing, a row each
 
@@ -23,7 +24,10 @@ def results(found: Sequence[Result], path: Union[str, Path]) -> None:
         left.set_title(plain(picture.name, 30), fontsize=9)
         show(middle, picture.images[0])
         unsure = f'not sure: {doubt}' if doubt else ''
-        _bars(right, picture.probabilities[0])
+        if doubt == calibration.UNLIKE:  # its probabilities mean little
+            right.axis('off')
+        else:
+            _bars(right, picture.probabilities[0])
         right.set_title(plain(unsure, 50), fontsize=9, loc='left')
     rows[0][1].set_title('what the network sees', fontsize=9)
     figures.save(figure, path)
@@ -67,7 +71,7 @@ def score(counted: Score, path: Union[str, Path]) -> None:
         image, answer = None, 'unreadable'
         if not result.error:
             (digit, probability, doubt), = result.digits()
-            answer = f'read {digit}{"?"[:bool(doubt)]}  {percent(probability)}'
-            image = result.images[0]
+            how = f'?  {doubt}' if doubt else f'  {percent(probability)}'
+            image, answer = result.images[0], f'read {digit}{how}'
         missed.append((image, f'label {result.label}\n{answer}', result.name))
     figures.confusion_matrix(counted.confusion, counted.unreadable, missed, path)

@@ -4,6 +4,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from digits import texts
+from digits.training import calibration
 
 
 class Result:
@@ -71,8 +72,13 @@ class Result:
 
 
 def describe(probabilities: np.ndarray, doubt: str = '') -> str:
-    """'3   99.8%   (then 8: 0.1%)', or '5?  41.2%   (then 3: 38.0%)  not sure: faint'."""
+    """'3   99.8%   (then 8: 0.1%)', or '5?  41.2%   (then 3: 38.0%)  not sure: faint'.
+
+    No probability is shown if the picture is unlike any digit.
+    """
     digit, runner_up = np.argsort(-probabilities, kind='stable')[:2]  # as argmax: first of equals
+    if doubt == calibration.UNLIKE:
+        return f'{f"{digit}?":28}not sure: {doubt}'
     then = f'(then {runner_up}: {texts.percent(probabilities[runner_up])})'
     return (f'{digit}{"?" if doubt else " "} {texts.percent(probabilities[digit]):>6}   '
             + (f'{then:15}  not sure: {doubt}' if doubt else then))

@@ -12,6 +12,9 @@ from typing import Dict, List
 
 import numpy as np
 
+# The reason not to be sure where no digit is likely. The probabilities are those of the ten digits
+# if the image is one of them: here they mean little, and are not shown.
+UNLIKE = 'unlike any digit'
 REFUSED = 0.005  # the fraction of validation images to mark as not sure: half of what is acceptable
 
 
@@ -44,10 +47,10 @@ def reasons(logits: np.ndarray, least: float, scale: float = 1.0) -> List[str]:
         digit, runner_up = np.argsort(-row, kind='stable')[:2]
         if lead >= least:
             found.append('')
-        elif row[runner_up] > row[digit] / 2:
-            found.append(f'as much like {runner_up}')
+        elif row[runner_up] > row[digit] / 2 and row[digit] + row[runner_up] > 0.5:
+            found.append(f'could also be {runner_up}')
         else:
-            found.append('unlike any digit')
+            found.append(UNLIKE)
     return found
 
 

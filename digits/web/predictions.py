@@ -3,13 +3,14 @@ import base64
 import io
 import json
 import re
-from typing import Dict, Sequence, Tuple, Union
+from typing import Any, Dict, Sequence, Tuple, Union
 
 import numpy as np
 from PIL import Image
 
 from digits import figures, pictures
 from digits.errors import UserError
+from digits.pictures import page
 from digits.prediction import results
 from digits.prediction.classifier import Classifier
 
@@ -31,38 +32,106 @@ class Refusal(Exception):
 
 
 class Predictor:
-    """Predicts digits for request bodies. `has_maps`: whether there are feature maps."""
+    """Predicts digits for request bodies: a Classifier, and others to compare it with.
 
-    def __init__(self, classify: Classifier):
-        self._classify = classify
+    has_maps: whether it has feature maps; others: the names of the other networks.
+    """
+
+    def __init__(self, classify: Classifier, others: Sequence[Tuple[str, Classifier]] = ()):
+        self._classify, self._others = classify, others
+        self.others = [name for name, _ in others]
         blank = np.zeros([28, 28], np.uint8)
         classify(blank[np.newaxis])  # the first call prepares the graph
         try:
             self.has_maps = bool(classify.feature_maps(blank))
         except UserError:  # softmax regression has none
             self.has_maps = False
+        self._layers = classify.layers()
+        if self._layers:
+            self._layers.values(blank, 0)
+        for _, other in others:
+            other(blank[np.newaxis])
 
-    def answer(self, content_type: str, body: bytes, wanted: Sequence[str] = ()
+    def answer(self, content_type: str, body: bytes, wanted: Sequence[str] = (), pixel: str = ''
                ) -> Tuple[Dict, np.ndarray]:
         """The response as an object for json.dumps, and the image, uint8 [28, 28].
 
-        wanted: 'image' and 'maps' add the 28 x 28 image and the feature maps.
+        wanted: 'image', 'maps', 'layers' and 'others' add the 28 x 28 image, the feature maps, all
+        layers, and the predictions of the other networks; with 'page', several digits are all read:
+        {"digits": [...]} with their boxes, and uint8 [28 n, 28].
+        pixel: 'layer,map,row,column' of one to be explained, counted from 0.
         Raises Refusal: 413, 415, 400 (wrong JSON) or 422 (no digit in the picture).
         """
-        image = read_body(content_type, body)
-        read = results.Result('', image[np.newaxis])
-        results.classify([read], self._classify)
-        answer = read.as_object()
-        del answer['file']
-        answer['probability'] = round(answer['probability'], 6)
-        answer['probabilities'] = [round(share, 6) for share in answer['probabilities']]
+        try:
+            image = read_body(content_type, body)
+        except Refusal as refusal:
+            if 'page' not in wanted or refusal.kind not in ('no digit', 'several digits'):
+                raise
+            return self._page(body, refusal)
+        answer = answer_of(self._classify, results.Result('', image[np.newaxis]))
+        if 'others' in wanted:
+            answer['others'] = [
+                {'run': name, **answer_of(other, results.Result('', image[np.newaxis]))}
+                for name, other in self._others]
         if 'image' in wanted:
             answer['image'] = png(image)
         if 'maps' in wanted:
             answer['maps'] = [
                 {'title': title, 'image': png(figures.feature_maps_image(values))}
                 for title, values in (self._classify.feature_maps(image) if self.has_maps else [])]
+        if 'layers' in wanted:
+            answer['layers'] = [layer_object(layer) for layer in (
+                self._layers.values(image, answer['digit']) if self._layers else [])]
+        if pixel:
+            answer['pixel'] = self._pixel(image, pixel)
         return answer, image
+
+    def _pixel(self, image, pixel):
+        place = re.fullmatch(r'(\d{1,4}),(\d{1,4}),(\d{1,4}),(\d{1,4})', pixel)
+        try:
+            if place and self._layers:
+                return self._layers.pixel(image, *map(int, place.groups()))
+        except UserError:
+            pass
+        raise Refusal(400, 'pixel must be the numbers of a layer, of a map in it, of a row and of '
+                      'a column, counted from 0: pixel=0,2,13,9')
+
+    def _page(self, body, refusal):
+        """answer() for a picture of several digits; raises `refusal` unless most are sure."""
+        try:
+            found = page.find(pictures.open_picture(
+                io.BytesIO(body), max_pixels=MAX_PIXELS, max_seconds=MAX_DECODING_SECONDS))
+        except UserError:
+            raise refusal from None
+        answer = answer_of(self._classify, results.Result('', found.images, found.boxes))
+        sure = sum(digit['sure'] for digit in answer['digits'])
+        if len(found.images) < 2 or sure < len(found.images) / 2:
+            raise refusal
+        return answer, np.concatenate(found.images)
+
+
+def layer_object(layer: Any) -> Dict:
+    """A layers.Values for json.dumps; its values as bytes in base64, 255 for `most` and more."""
+    values = layer.values if layer.values.ndim == 1 else np.moveaxis(layer.values, 2, 0)
+    most = float(figures.strongest(values))
+    scaled = np.rint(255 * np.clip(values / most, 0, 1)).astype(np.uint8)
+    return {'name': layer.name, 'stage': layer.stage, 'shape': list(values.shape),
+            'most': round(most, 4), 'values': base64.b64encode(scaled.tobytes()).decode('ascii'),
+            'spoke': layer.spoke.round(3).tolist()}
+
+
+def answer_of(classify: Classifier, read: results.Result) -> Dict:
+    """Classify a Result: what predict.py --json has of it, without a file's name.
+
+    Probabilities have six places, which is more than they are worth.
+    """
+    results.classify([read], classify)
+    answer = read.as_object()
+    del answer['file']
+    for digit in answer.get('digits', [answer]):
+        digit['probability'] = round(digit['probability'], 6)
+        digit['probabilities'] = [round(share, 6) for share in digit['probabilities']]
+    return answer
 
 
 def read_body(content_type: str, body: bytes) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A report on draw.py's log: requests, latencies, digits, uncertain predictions.
+"""A report on draw.py's log: requests, latencies, drawings, digits, uncertain predictions.
 
 $ python -m digits.web.report requests.log
 """
@@ -14,12 +14,16 @@ from digits.errors import UserError
 
 
 class Entry(NamedTuple):
-    """One request: latency in seconds; digit and sure are None where no digit was read."""
+    """One request: latency in seconds; the digits that were read, whether surely.
+
+    final: False if it asked about a drawing that was not finished.
+    """
 
     status: int
     latency: float
-    digit: Optional[int]
+    digits: Sequence[int]
     sure: Optional[bool]
+    final: bool
 
 
 def parse(line: Union[str, bytes]) -> Optional[Entry]:
@@ -28,12 +32,15 @@ def parse(line: Union[str, bytes]) -> Optional[Entry]:
         entry = json.loads(line)
         http = entry['httpRequest']
         latency = float(http['latency'].rstrip('s'))
-        digit, sure = entry.get('digit'), entry.get('sure')
+        digits = entry['digits'] if 'digits' in entry else [entry.get('digit')]
+        digits = [digit for digit in digits if digit is not None]
         valid = (isinstance(http['status'], int) and 0 <= latency < float('inf')
-                 and (digit is None or digit in range(10)))
+                 and all(digit in range(10) for digit in digits))
+        found = Entry(http['status'], latency, digits, entry.get('sure'),
+                      entry.get('final') is not False)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return Entry(http['status'], latency, digit, sure) if valid else None
+    return found if valid else None
 
 
 class Report:
@@ -41,7 +48,8 @@ class Report:
 
     def __init__(self):
         self.statuses, self.digits = collections.Counter(), collections.Counter()
-        self.latencies, self.doubtful, self.bad = [], 0, 0
+        self.latencies, self.bad = [], 0
+        self.drawings = self.unread = self.doubtful = 0
 
     def add(self, line: Union[str, bytes]) -> None:
         """Count a line."""
@@ -50,10 +58,13 @@ class Report:
             self.bad += 1
             return
         self.statuses[entry.status] += 1
-        if entry.digit is not None:
+        if entry.digits:
             self.latencies.append(entry.latency)
-            self.digits[entry.digit] += 1
+        if entry.final and entry.digits:
+            self.drawings += 1
+            self.digits.update(entry.digits)
             self.doubtful += entry.sure is False
+        self.unread += entry.final and entry.status == 422
 
     def lines(self) -> Iterator[str]:
         """Yield the lines to print."""
@@ -63,14 +74,16 @@ class Report:
         if self.bad:
             yield f'bad lines  {self.bad:,}'
         answers = len(self.latencies)
-        yield f'answers    {answers:,}'
         if answers:
             middle, high = np.percentile(self.latencies, [50, 99]) * 1000
+            yield f'on the way {answers - self.drawings:,} answers before a drawing was finished'
             yield f'latency    p50 {middle:.1f} ms, p99 {high:.1f} ms'
-            yield f'doubtful   {self.doubtful:,} ({self.doubtful / answers:.1%})'
-            yield 'digit      answers'
+        yield f'drawings   {self.drawings:,} read, {self.unread:,} not'
+        if self.drawings:
+            yield f'doubtful   {self.doubtful:,} ({self.doubtful / self.drawings:.1%})'
+            yield 'digit      drawings'
             for digit in range(10):
-                yield f'{digit:5}      {self.digits[digit]:7,}'
+                yield f'{digit:5}      {self.digits[digit]:8,}'
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:

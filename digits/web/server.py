@@ -17,7 +17,7 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Sequence, Tuple
 
 from tornado import web
 
@@ -35,11 +35,10 @@ SWITCH_INTERVAL = 5e-5
 MAX_WAITING = 256  # pictures waiting for a thread; further requests get a 503
 PAGE = Path(__file__).resolve().parent / 'page'
 FILES = {'/': ('index.html', 'text/html; charset=utf-8'),
-         '/page.js': ('page.js', 'text/javascript; charset=utf-8'),
-         '/paper.js': ('paper.js', 'text/javascript; charset=utf-8'),
-         '/text.js': ('text.js', 'text/javascript; charset=utf-8'),
          '/page.css': ('page.css', 'text/css; charset=utf-8'),
-         '/icon.svg': ('icon.svg', 'image/svg+xml')}
+         '/icon.svg': ('icon.svg', 'image/svg+xml'),
+         **{f'/{path.name}': (path.name, 'text/javascript; charset=utf-8')
+            for path in sorted(PAGE.glob('*.js'))}}
 HEADERS = {
     'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; "
                                "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; "
@@ -164,7 +163,8 @@ class _Handler(web.RequestHandler):
             self.set_status(error.status)
             answer = {'error': error.sentence} if error.sentence else {}
             if error.kind:
-                self.known, answer['kind'] = dict(answer), error.kind
+                self.known.update(answer)
+                answer['kind'] = error.kind
         status = self.get_status()
         if status == 405:
             self.set_header('Allow', self.allowed)
@@ -197,6 +197,7 @@ class _Health(_Handler):
     def get(self):
         self.check()
         self.send_json({'status': 'ok', 'run': self.settings['run'],
+                        'others': self.settings['predictor'].others,
                         'feature_maps': self.settings['predictor'].has_maps})
 
     head = get
@@ -218,8 +219,14 @@ class _Predict(_Handler):
     async def post(self):
         self.is_complete = True
         self.check()
+        # Of a drawing that goes on, the page asks many times: only the last is counted.
+        self.known = {'final': self.get_query_argument('final', '') != 'false'}
         answer, image = await self.settings['queue'].run(self.predict)
-        self.known = {name: answer[name] for name in ('digit', 'probability', 'sure')}
+        if 'digits' in answer:
+            self.known.update(digits=[each['digit'] for each in answer['digits']],
+                              sure=all(each['sure'] for each in answer['digits']))
+        else:
+            self.known.update({name: answer[name] for name in ('digit', 'probability', 'sure')})
         if self.settings['log_drawings']:
             self.known['drawing'] = predictions.png(image)
         self.send_json(answer)
@@ -230,7 +237,7 @@ class _Predict(_Handler):
         self.body.seek(0)
         return self.settings['predictor'].answer(
             content_type.strip().lower(), self.body.read(),
-            self.get_query_argument('with', '').split(','))
+            self.get_query_argument('with', '').split(','), self.get_query_argument('pixel', ''))
 
     def on_finish(self):
         self.body.close()
@@ -242,11 +249,16 @@ class _Predict(_Handler):
 
 
 def application(classify: Classifier, run: str, log: RequestLog, listens: str,
-                log_drawings: bool = False) -> web.Application:
-    """Return the application. run: the classifier's name; listens: the value of --host."""
+                log_drawings: bool = False, others: Sequence[Tuple[str, Classifier]] = ()
+                ) -> web.Application:
+    """Return the application.
+
+    run: the classifier's name; listens: the value of --host; others: networks that read the same
+    digits for comparison, with their names.
+    """
     def log_request(handler):
         request, status = handler.request, handler.get_status()
-        what = handler.known.get('digit', status)
+        what = handler.known.get('digit', handler.known.get('digits', status))
         log.write(f'{request.method} {request.path}: {what}', status, {
             'requestMethod': request.method, 'requestUrl': request.full_url(),
             'responseSize': str(handler.response_size),
@@ -258,8 +270,8 @@ def application(classify: Classifier, run: str, log: RequestLog, listens: str,
              for path, (name, kind) in FILES.items()]
     return web.Application(
         [*pages, ('/healthz', _Health), ('/predict', _Predict)], default_handler_class=_NotFound,
-        log_function=log_request, predictor=predictions.Predictor(classify), queue=Queue(), run=run,
-        listens=listens, log_drawings=log_drawings)
+        log_function=log_request, predictor=predictions.Predictor(classify, others), queue=Queue(),
+        run=run, listens=listens, log_drawings=log_drawings)
 
 
 class _FaultLog(logging.Handler):

@@ -20,6 +20,7 @@ from digits.errors import UserError
 from digits.pictures import ENDINGS, FORMATS, one_digit
 from digits.prediction import batches, classifier, results, scoring
 from digits.tensorflow_v1 import tf
+from digits.training import calibration
 from digits.training.record import Record
 
 PICTURES = sorted(path for path in (paths.PROJECT_ROOT / 'data').iterdir()
@@ -69,6 +70,9 @@ def test_a_line_for_each_picture_and_the_same_as_json(script, trained, name):
         assert found['digit'] == row.argmax()
         assert found['probabilities'] == pytest.approx(row.tolist(), abs=1e-5)
         assert found['probability'] == max(found['probabilities'])
+        if found.get('doubt') == calibration.UNLIKE:
+            assert re.fullmatch(rf'.+? +{row.argmax()}\? +not sure: unlike any digit', line)
+            continue
         said = re.fullmatch(r'(.+?) +(\d)\?? +([\d.]+)% +\(then (\d): ([\d.]+)%\)(  +not sure.+)?',
                             line)
         runner_up = sorted(range(10), key=lambda digit: -row[digit])[1]
@@ -392,6 +396,8 @@ def test_a_doubt_is_a_question_mark_and_a_reason():
     pictures = [results.Result(name, np.zeros([1, 28, 28], np.uint8))
                 for name in ('5.png', 'six.png', '7.png')]
     results.classify(pictures, lambda images: (rows, ['faint ink', '', 'two digits']))
+    unlike = results.describe(rows[1], calibration.UNLIKE)
+    assert unlike == '6?                             not sure: unlike any digit'
     assert [picture.line(7) for picture in pictures] == [
         '5.png    5?  41.2%   (then 3: 38.0%)  not sure: faint ink',
         'six.png  6   95.0%   (then 1: 3.0%)',

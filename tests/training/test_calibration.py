@@ -53,8 +53,10 @@ def test_as_many_are_doubted_as_was_asked_for():
 
 
 def test_reasons():
-    logits = np.zeros([3, 10])
+    logits = np.zeros([4, 10])
     logits[0, 4] = 9
     logits[1, [4, 9]] = 3, 2.9
     logits[2, 4] = 3
-    assert calibration.reasons(logits, least=4) == ['', 'as much like 9', 'unlike any digit']
+    logits[3, [4, 9]] = 1, 0.9
+    assert calibration.reasons(logits, least=4) == [
+        '', 'could also be 9', 'unlike any digit', 'unlike any digit']

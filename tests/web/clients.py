@@ -91,6 +91,9 @@ class Undecided:
     def feature_maps(self, image):
         return []
 
+    def layers(self):
+        return None
+
 
 @contextlib.contextmanager
 def answering(classify, log=None):

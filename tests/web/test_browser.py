@@ -4,123 +4,19 @@ With --screenshots DIR the README's pictures of it are made, too.
 """
 import io
 import json
-import math
 import re
-import sys
 import urllib.request
 
+import browsing
+import numpy as np
 import pytest
-from conftest import NO_BROWSER
+from browsing import DIGITS, SCRIBBLE, STAR, scaled, sync_api
 from PIL import Image
 
-from digits.errors import UserError
 from digits.paths import PROJECT_ROOT
-from digits.prediction import classifier
 
-sync_api = pytest.importorskip('playwright.sync_api', reason=NO_BROWSER)
 pytestmark = pytest.mark.slow
-
-
-def arc(x, y, across, down, start, end):
-    """Points of an ellipse from one angle to another, in degrees, clockwise from the right."""
-    turn = [math.radians(start + (end - start) * step / 24) for step in range(25)]
-    return [(x + across * math.cos(angle), y + down * math.sin(angle)) for angle in turn]
-
-
-# Each digit as a person draws it: strokes of points, in shares of the paper's side.
-DIGITS = {
-    0: [arc(.5, .5, .2, .32, -90, 275)],
-    1: [[(.38, .3), (.52, .16), (.52, .84)]],
-    2: [[*arc(.5, .35, .18, .18, 190, 385), (.32, .82), (.72, .82)]],
-    3: [[*arc(.48, .32, .17, .16, 200, 450), *arc(.48, .66, .2, .18, -90, 160)]],
-    4: [[(.42, .16), (.27, .58), (.74, .58)], [(.6, .36), (.6, .86)]],
-    5: [[(.68, .18), (.38, .18), (.35, .46), *arc(.48, .62, .2, .2, -120, 140)]],
-    6: [[(.6, .15), (.42, .36), (.34, .56), *arc(.5, .65, .17, .18, 180, 545)]],
-    7: [[(.28, .2), (.72, .2), (.46, .85)]],
-    8: [[*arc(.5, .33, .15, .16, -45, -270), *arc(.5, .67, .18, .18, -90, 270),
-         *arc(.5, .33, .15, .16, 90, -45)]],
-    9: [[*arc(.5, .35, .17, .18, -30, -370), (.66, .4), (.6, .85)]],
-}
-STAR = [[(.5 + .36 * math.sin(math.radians(144 * corner)),
-          .52 - .36 * math.cos(math.radians(144 * corner))) for corner in range(6)]]
-SCRIBBLE = [[(.1 + .8 * (step % 2), .12 + .08 * step) for step in range(10)],
-            [(.12 + .08 * step, .1 + .8 * (step % 2)) for step in range(10)]]
-
-
-@pytest.fixture(scope='module')
-def server(request, serving):
-    """The page, by a run that was trained for a few seconds, or for screenshots by the newest."""
-    run = None
-    if request.config.getoption('--screenshots'):
-        try:
-            run = classifier.newest_run()
-        except UserError as error:
-            print(error, file=sys.stderr)
-    with serving(run or request.getfixturevalue('cnn_run')) as started:
-        yield started
-
-
-class Page:
-    """The page in a window of its own, and what it asked the network for."""
-
-    def __init__(self, browser, server, **how):
-        self.context = browser.new_context(**{'locale': 'en-US', **how})
-        self.page = self.context.new_page()
-        self.asked, self.wrong = [], []
-        self.page.on('request', lambda request: self.asked.append(request.url))
-        self.page.on('console', self.hear)
-        self.page.on('pageerror', lambda error: self.wrong.append(str(error)))
-        self.server = server
-        self.page.goto(server.url)
-
-    def hear(self, said):
-        """Keep what goes wrong; the browser itself notes every answer of a status over 399."""
-        if said.type == 'error' and 'status of 422' not in said.text:
-            self.wrong.append(said.text)
-
-    def draw(self, strokes):
-        """Press, move and release the mouse along the strokes."""
-        box = self.page.locator('#paper').bounding_box()
-        for points in strokes:
-            places = [(box['x'] + x * box['width'], box['y'] + y * box['height'])
-                      for x, y in points]
-            self.page.mouse.move(*places[0])
-            self.page.mouse.down()
-            for before, place in zip(places, places[1:]):
-                self.page.mouse.move(*place, steps=1 + int(math.dist(before, place) / 30))
-            self.page.mouse.up()
-
-    def shows(self, state, digit=None):
-        """Wait until the page shows that; one of blank, sure, doubt, sorry."""
-        page = sync_api.expect(self.page.locator('body'))
-        page.to_have_attribute('data-state', re.compile(state), timeout=15000)
-        if digit is not None:
-            sync_api.expect(self.page.locator('#digit')).to_have_text(str(digit), timeout=15000)
-
-    def settled(self):
-        """Wait until the last drawing has its answer."""
-        sync_api.expect(self.page.locator('#answer')).to_have_attribute('aria-busy', 'false',
-                                                                        timeout=15000)
-
-    def text(self, name):
-        return self.page.locator(name).inner_text()
-
-
-@pytest.fixture
-def window(browser, server):
-    """window(locale='ko-KR') -> a Page; afterwards, that it asked no other host and went well."""
-    opened = []
-
-    def new(**how):
-        opened.append(Page(browser, server, **how))
-        return opened[-1]
-    yield new
-    for each in opened:
-        wrong = each.wrong
-        assert each.asked and all(url.startswith((server.url, 'data:', 'blob:'))
-                                  for url in each.asked)
-        each.context.close()
-        assert wrong == []
+server, window = browsing.server, browsing.window  # fixtures
 
 
 def test_all_ten_digits_are_drawn_and_read(window):
@@ -231,28 +127,231 @@ def test_what_is_too_large_for_the_server_goes_smaller_and_what_is_no_picture_is
     assert page.text('#sentence') == 'This picture cannot be read'
 
 
-def test_no_digit_several_digits_and_doubt_are_said(window):
+def test_no_digit_and_doubt_are_said(window):
     page = window()
-    page.draw([[(.15, .2), (.15, .8)], [(.5, .2), (.5, .8)], [(.85, .2), (.85, .8)]])
+    page.page.locator('#file').set_input_files(
+        {'name': 'noise.png', 'mimeType': 'image/png', 'buffer': noise()})
     page.shows('sorry')
-    assert page.text('#sentence') == 'Several digits'
+    assert page.text('#sentence') == 'No digit found'
     assert page.page.locator('#seen').is_hidden()
     page.page.keyboard.press('Escape')
     page.draw(SCRIBBLE)
     page.shows('doubt')
-    assert page.text('#sentence').startswith('Not sure. A')
+    assert page.text('#sentence').startswith('Not sure. ')
 
 
-def test_feature_maps_come_when_asked_for(window):
+@pytest.mark.parametrize(('doubt', 'sentence', 'more', 'shares'), [
+    ('unlike any digit', 'Not sure. It is unlike any digit', 'An\xa08 comes nearest.', [''] * 10),
+    ('could also be 3', 'Not sure. An\xa08?', 'It could also be a\xa03.',
+     ['0%', '0%', '0%', '34%', '0%', '0%', '0%', '0%', '66%', '0%'])])
+def test_where_it_is_not_sure_no_bar_is_near_the_top(window, doubt, sentence, more, shares):
     page = window()
+    probabilities = [0] * 8 + [.95, .05] if 'unlike' in doubt else [0, 0, 0, .34, *[0] * 4, .66, 0]
+
+    def answer(route):  # the server's, in all but its digits
+        found = route.fetch().json()
+        found.update(digit=8, probability=max(probabilities), probabilities=probabilities,
+                     sure=False, doubt=doubt)
+        route.fulfill(json=found)
+    page.page.route('**/predict?*', answer)
+    page.draw(DIGITS[8])
+    page.shows('doubt', 8)
+    page.settled()
+    page.page.wait_for_timeout(300)  # the bars slide
+    assert (page.text('#sentence'), page.text('#more')) == (sentence, more)
+    assert page.page.locator('#bars .share').all_inner_texts() == shares
+    lengths = page.page.evaluate("""() => [...document.querySelectorAll('#bars .bar')].map((bar) =>
+        parseFloat(getComputedStyle(bar, '::before').width) / bar.clientWidth)""")
+    assert .3 < max(lengths) < .7
+
+
+def noise():
+    """A PNG of grey blotches."""
+    grey = np.random.RandomState(0).randint(0, 256, [50, 50]).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(grey).resize((400, 400), Image.BICUBIC).save(file, 'PNG')
+    return file.getvalue()
+
+
+def test_a_picture_of_several_digits_is_read_with_boxes(window):
+    page = window()
+    page.page.locator('#file').set_input_files(str(PROJECT_ROOT / 'data/pages/numbers.jpg'))
+    page.shows('page')
+    assert page.text('#sentence') == '10 digits'
+    lines = page.text('#more').replace('?', '').split('\n')
+    assert [len(line.split()) for line in lines] == [4, 6]
+    # A box's sides are in the page's own colours; the photo has none of them.
+    coloured = """() => {
+        const style = getComputedStyle(paper), context = paper.getContext('2d');
+        const wanted = ['--accent', '--doubt'].map((name) => style.getPropertyValue(name).trim());
+        const data = context.getImageData(0, 0, paper.width, paper.height).data;
+        let found = 0;
+        for (let at = 0; at < data.length; at += 4) {
+            const hex = '#' + [0, 1, 2].map(
+                (k) => data[at + k].toString(16).padStart(2, '0')).join('');
+            found += wanted.includes(hex);
+        }
+        return found;
+    }"""
+    assert page.page.evaluate(coloured) > 1000
+    page.page.keyboard.press('Escape')
+    page.shows('blank')
+    assert page.page.evaluate(coloured) == 0
+
+
+def test_several_digits_that_are_drawn_are_all_read(window):
+    page = window()
+    page.draw(scaled(DIGITS[4], .4, .25) + scaled(DIGITS[2], .4, .7))
+    page.shows('page')
+    page.settled()
+    assert page.text('#more').replace('?', '') == '4 2'
+
+
+@pytest.mark.parametrize('share', [.18, .3, .6, .98])
+def test_digits_of_any_size_are_read(window, share):
+    page = window()
+    read = {}
+    for digit, strokes in DIGITS.items():
+        page.draw(scaled(strokes, share))
+        page.shows('sure|doubt|sorry')
+        page.settled()
+        read[digit] = page.text('#digit')
+        page.page.keyboard.press('Escape')
+        page.shows('blank')
+    assert read == {digit: str(digit) for digit in DIGITS}
+
+
+def test_the_digit_stands_still_while_the_bars_move(window):
+    page = window()
+    page.page.evaluate("""() => {
+        window.seen = {digit: [], bars: []};
+        const keep = (name, what) => new MutationObserver(() => {
+            if (what() !== seen[name][seen[name].length - 1]) seen[name].push(what());
+        });
+        keep('digit', () => digit.textContent).observe(digit, {childList: true});
+        keep('bars', () => bars.innerText).observe(bars, {subtree: true, attributes: true});
+    }""")
+    page.draw(DIGITS[8], milliseconds=30)  # about three seconds
+    page.shows('sure|doubt', 8)
+    assert page.text('#sentence') in ('This is an\xa08', 'Not sure. An\xa08?')
+    seen = page.page.evaluate('window.seen')
+    assert len(seen['bars']) >= 10
+    assert len(seen['digit']) <= 4, seen['digit']
+
+
+def test_the_log_has_one_final_answer_for_each_drawing(window, server):
+    """Of one at rest, one cleared before it was, a picture, and one on a page that is left."""
+    before = len(server.log.read_text().splitlines())
+
+    def finals():
+        page.page.wait_for_timeout(400)
+        entries = map(json.loads, server.log.read_text().splitlines()[before:])
+        return [entry['digit'] for entry in entries if entry.get('final')]
+
+    page = window()
+    page.draw(DIGITS[7], milliseconds=10)
+    page.shows('sure|doubt', 7)
+    page.page.wait_for_timeout(2000)
+    assert finals() == [7]
+    page.page.keyboard.press('Escape')
+    page.draw(DIGITS[1])
+    page.settled()
+    page.page.keyboard.press('Escape')
+    assert finals() == [7, 1]
+    page.page.locator('#file').set_input_files(str(PROJECT_ROOT / 'data/8-dark-canvas.png'))
+    page.shows('sure|doubt')
+    page.page.wait_for_timeout(2000)
+    assert len(finals()) == 3
+    page.page.keyboard.press('Escape')
+    page.draw(DIGITS[3])
+    page.settled()
+    page.page.goto('about:blank')
+    assert finals()[3:] == [3]
+
+
+def test_layers_come_when_asked_for_and_say_how_a_pixel_came_about(window):
+    page = window(viewport={'width': 1000, 'height': 1200})
     page.draw(DIGITS[5])
     page.shows('sure|doubt', 5)
-    assert page.page.locator('#layers img').count() == 0
+    assert page.page.locator('#layers canvas').count() == 0
     page.page.locator('#maps summary').click()
-    sync_api.expect(page.page.locator('#layers img')).to_have_count(4)
-    assert page.page.locator('#layers figcaption').all_inner_texts() == [
-        'conv1, before bias and ReLU', 'conv1, after bias and ReLU',
-        'conv2, before bias and ReLU', 'conv2, after bias and ReLU']
+    sync_api.expect(page.page.locator('#layers canvas')).to_have_count(3)
+    captions = page.page.locator('#layers figcaption').all_inner_texts()
+    assert [caption.split('.')[0] for caption in captions[1:]] == [
+        'conv1: 32 maps of 28 × 28', 'conv2: 64 maps of 14 × 14', 'fc1: 1024 units']
+    assert all(re.search(r'Spoke most for the 5: (maps|units) \d+', each) for each in captions[1:])
+    canvas = page.page.locator('#layers canvas').nth(1)
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()  # 16 maps of 14 pixels and a gap in a row, 241 pixels in all
+    pixel = box['width'] / 241
+    page.page.mouse.move(box['x'] + (1 + 2 * 15 + 4.5) * pixel, box['y'] + (1 + 15 + 6.5) * pixel)
+    said = page.page.locator('#pixel')
+    sync_api.expect(said).to_contain_text('conv2, map 19, row 7, column 5: the sum is')
+    assert 'after bias and ReLU' in said.inner_text() and 'of 64' in said.inner_text()
+    assert page.page.locator('#pixel canvas').count() == 6  # three patches and three filters
+
+
+def test_layers_are_reached_with_the_keyboard_and_said_in_words(window):
+    page = window(viewport={'width': 1440, 'height': 900})  # beside the paper, and open
+    page.draw(DIGITS[3])
+    page.shows('sure|doubt', 3)
+    sync_api.expect(page.page.locator('#layers canvas')).to_have_count(3)
+    columns = [page.page.locator(name).bounding_box()['x']
+               for name in ('#paper', '#maps', '#answer')]
+    assert columns == sorted(columns) and columns[2] > columns[1] > columns[0] + 200
+    page.page.locator('#maps summary').focus()
+    page.page.keyboard.press('Tab')
+    said = page.page.locator('#said')
+    sync_api.expect(said).to_have_text(
+        re.compile(r'conv1, map \d+, row \d+, column \d+: the sum is'))
+    before = re.search(r'map (\d+), row (\d+), column (\d+)', said.inner_text()).groups()
+    page.page.keyboard.press('ArrowRight')
+    page.page.keyboard.press('ArrowDown')
+    after = ' '.join(str(int(each) + (at > 0)) for at, each in enumerate(before))
+    sync_api.expect(said).to_contain_text('map {}, row {}, column {}'.format(*after.split()))
+    page.page.keyboard.press('Tab')
+    page.page.keyboard.press('Tab')
+    sync_api.expect(said).to_contain_text('fc1, unit')
+    page.draw(DIGITS[3])  # live
+    page.settled()
+    assert page.page.locator('#layers canvas').count() == 3
+
+
+def test_two_networks_are_seen_side_by_side(browser, serving, cnn_run, soft_run):
+    with serving(cnn_run, '--run-dir', soft_run) as started:
+        page = browsing.Page(browser, started, locale='en-US')
+        sync_api.expect(page.page.locator('#networks li')).to_have_count(2)
+        page.draw(DIGITS[3])
+        page.shows('sure|doubt', 3)
+        page.settled()
+        asked = urllib.request.Request(
+            f'{started.url}predict?with=others', (PROJECT_ROOT / 'data/8-dark-canvas.png')
+            .read_bytes(), {'Content-Type': 'image/png'})
+        page.page.locator('#file').set_input_files(str(PROJECT_ROOT / 'data/8-dark-canvas.png'))
+        with urllib.request.urlopen(asked) as response:
+            answer = json.load(response)
+        other, = answer['others']
+        page.settled()
+        said = [each['digit'] for each in (answer, other)]
+        read = page.page.locator('#networks strong').all_inner_texts()
+        assert [int(each.rstrip('?')) for each in read] == said
+        assert page.text('#digit') == str(answer['digit'])
+        page.page.wait_for_timeout(300)  # the bars slide
+        lengths = page.page.evaluate("""() => [...document.querySelectorAll('#bars .bar + .bar')]
+            .map((bar) => parseFloat(getComputedStyle(bar, '::before').width) / bar.clientWidth)""")
+        scale = .4 if other.get('doubt') == 'unlike any digit' else 1
+        assert lengths == pytest.approx([scale * each for each in other['probabilities']], abs=.02)
+        page.context.close()
+        assert page.wrong == []
+
+
+@pytest.fixture(scope='module')
+def soft_run(tmp_path_factory, small_dir):
+    import mnist_softmax
+    folder = tmp_path_factory.mktemp('softmax') / 'run'
+    mnist_softmax.main(['--steps', '200', '--validation-size', '500', '--quiet',
+                        '--data-dir', str(small_dir), '--run-dir', str(folder)])
+    return folder
 
 
 def test_a_phone_in_korean_draws_with_a_finger(window):
@@ -269,7 +368,7 @@ def test_a_phone_in_korean_draws_with_a_finger(window):
         touch.send('Input.dispatchTouchEvent', {'type': 'touchMove', 'touchPoints': [point]})
     touch.send('Input.dispatchTouchEvent', {'type': 'touchEnd', 'touchPoints': []})
     page.shows('sure|doubt', 7)
-    assert page.text('#sentence') in ('7입니다', '7일까요? 확실하지 않습니다')
+    assert page.text('#sentence') in ('7입니다', '7일 수 있지만 확신하지 못합니다')
     width = page.page.evaluate('document.documentElement.scrollWidth')
     assert width == 390
     for button in ('#undo', '#clear', '#choose'):
@@ -319,5 +418,5 @@ def test_screenshots(window, request, tmp_path):
     page = window(viewport={'width': 1064, 'height': 1250}, color_scheme='dark')
     page.draw(DIGITS[2])
     page.page.locator('#maps summary').click()
-    sync_api.expect(page.page.locator('#layers img')).to_have_count(4)
+    sync_api.expect(page.page.locator('#layers canvas')).to_have_count(3)
     shot(page, folder, 'maps')

@@ -11,6 +11,7 @@ import pytest
 from clients import CANVAS, PICTURES, ask, read, server_room
 from PIL import Image
 
+from digits import pictures
 from digits.datasets import idx
 from digits.paths import PROJECT_ROOT
 
@@ -37,6 +38,31 @@ def test_the_same_answers_as_predict(server, script, cnn_run):
             expected['digit'], expected['sure'], expected.get('doubt'))
 
 
+def test_several_digits_are_read_as_predict_reads_a_page(server, script, cnn_run):
+    path = PROJECT_ROOT / 'data/pages/numbers.jpg'
+    line = script('predict.py', '--run-dir', cnn_run, '--json', '--page', path).stdout
+    status, _, answer = read(server, path.read_bytes(), 'image/jpeg', '/predict?with=page')
+    assert status == 200
+    expected = json.loads(line)['digits']
+    assert len(expected) == 10
+    assert [(each['box'], each['digit'], each['sure']) for each in answer['digits']] == [
+        (each['box'], each['digit'], each['sure']) for each in expected]
+    status, _, answer = read(server, path.read_bytes(), 'image/jpeg')  # only who asks for it
+    assert (status, set(answer)) == (422, {'error', 'kind'})
+
+
+def test_predict_says_of_several_digits_what_reads_them(script, cnn_run, tmp_path):
+    path = PROJECT_ROOT / 'data/pages/numbers.jpg'
+    result = script('predict.py', '--run-dir', cnn_run, path)
+    assert result.stderr == f'predict.py: {path}: {pictures.SEVERAL}\n'
+    assert '--page' in pictures.SEVERAL
+    # Blotches in rows of no height are not taken for digits.
+    grey = np.random.RandomState(0).randint(0, 256, [50, 50]).astype(np.uint8)
+    Image.fromarray(grey).resize((400, 400), Image.BICUBIC).save(str(tmp_path / 'noise.png'))
+    result = script('predict.py', '--run-dir', cnn_run, tmp_path / 'noise.png')
+    assert result.stderr == f'predict.py: {tmp_path / "noise.png"}: {pictures.NO_DIGIT}\n'
+
+
 def test_pixels_of_the_lessons_are_read_as_they_are(server, small_dir, cnn_run):
     from digits.prediction import classifier
     images = idx.read_folder(small_dir)[2][:5, ..., 0]
@@ -50,7 +76,6 @@ def test_pixels_of_the_lessons_are_read_as_they_are(server, small_dir, cnn_run):
 
 
 def test_feature_maps_are_those_of_the_classifier(server, cnn_run):
-    from digits import pictures
     from digits.prediction import classifier
     answer = read(server, CANVAS, path='/predict?with=maps,image')[2]
     maps = classifier.restore(cnn_run).feature_maps(pictures.read(io.BytesIO(CANVAS)))
@@ -64,6 +89,26 @@ def test_feature_maps_are_those_of_the_classifier(server, cnn_run):
         first = image[gap:gap + side, gap:gap + side, 0]
         assert first[strongest] == first.max()
         assert (image[:gap, :, 1] == 0).all() and (image[gap:gap + side, gap, 1] == 255).all()
+
+
+def test_layers_are_those_of_the_classifier(server, cnn_run):
+    from digits.prediction import classifier
+    answer = read(server, CANVAS, path='/predict?with=layers&pixel=1,5,6,7')[2]
+    image = pictures.read(io.BytesIO(CANVAS))
+    layers = classifier.restore(cnn_run).layers()
+    expected = layers.values(image, answer['digit'])
+    assert [each['name'] for each in answer['layers']] == [each.name for each in expected]
+    assert [each['shape'] for each in answer['layers']] == [[32, 28, 28], [64, 14, 14], [1024]]
+    for found, layer in zip(answer['layers'], expected):
+        values = np.frombuffer(base64.b64decode(found['values']), np.uint8).reshape(found['shape'])
+        by_map = layer.values if layer.values.ndim == 1 else np.moveaxis(layer.values, 2, 0)
+        assert values / 255 * found['most'] == pytest.approx(
+            np.minimum(by_map, found['most']), abs=found['most'] / 400)
+        assert found['spoke'] == pytest.approx(layer.spoke, abs=1e-3)
+    assert answer['pixel']['sum'] == pytest.approx(layers.pixel(image, 1, 5, 6, 7)['sum'], abs=1e-3)
+    for wrong in ('1', '1,2,3,a', '9,0,0,0', '0,0,28,0', '0,0,-1,0'):
+        status, _, refused = read(server, CANVAS, path=f'/predict?pixel={wrong}')
+        assert (status, set(refused)) == (400, {'error'})
 
 
 def test_the_page_and_its_parts_are_served_safely(server):

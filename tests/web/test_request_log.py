@@ -30,7 +30,7 @@ def server(serving, cnn_run, log):
 
 def test_a_line_is_logged_for_each_request_and_the_report_counts_them(server, log):
     before = len(log.read_text(encoding='utf-8').splitlines())
-    read(server, CANVAS)
+    read(server, CANVAS, path='/predict?final=false')
     read(server, png_header(5000, 5000))
     ask(server, 'GET', '/?a=%22%0A', User_Agent='a "browser"')
     raw(server, b'\0\r\n\r\n')
@@ -41,14 +41,15 @@ def test_a_line_is_logged_for_each_request_and_the_report_counts_them(server, lo
         time.sleep(0.05)
     first, second, third, fourth = map(json.loads, lines)
     assert set(first) == {'time', 'severity', 'message', 'httpRequest', 'digit', 'probability',
-                          'sure', 'run'}
+                          'sure', 'final', 'run'}
     assert re.fullmatch(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z', first['time'])
     assert (first['severity'], first['message']) == ('INFO', f'POST /predict: {first["digit"]}')
     http_request = first['httpRequest']
     assert http_request['status'] == 200 and http_request['requestMethod'] == 'POST'
-    assert http_request['requestUrl'] == f'http://{server.host}:{server.port}/predict'
+    assert http_request['requestUrl'] == f'http://{server.host}:{server.port}/predict?final=false'
     assert http_request['remoteIp'] == '127.0.0.1'
     assert re.fullmatch(r'\d+\.\d{6}s', http_request['latency'])
+    assert first['final'] is False and second['final'] is True and 'final' not in third
     assert 'pixels' in second['error'] and second['severity'] == 'WARNING'
     assert third['httpRequest']['userAgent'] == 'a "browser"'
     assert fourth['httpRequest']['status'] == 400
@@ -107,21 +108,29 @@ def test_the_log_rotates(tmp_path, monkeypatch):
 
 def test_report_of_a_known_log(tmp_path, capsys):
     lines = [{'httpRequest': {'status': 200, 'latency': f'{number / 1000:.6f}s'},
-              'digit': number % 3, 'sure': number > 10} for number in range(1, 101)]
-    lines += [{'httpRequest': {'status': 422, 'latency': '0.5s'}}]
+              'digit': number % 3, 'sure': number > 10, 'final': number % 2 == 0}
+             for number in range(1, 101)]
+    lines += [{'httpRequest': {'status': 200, 'latency': '0.1s'}, 'digit': 7, 'sure': True},
+              {'httpRequest': {'status': 200, 'latency': '0.1s'}, 'digits': [8, 8, 9],
+               'sure': False, 'final': True},
+              {'httpRequest': {'status': 422, 'latency': '0.5s'}, 'final': True},
+              {'httpRequest': {'status': 422, 'latency': '0.5s'}, 'final': False}]
     bad = ['', 'no JSON', '[]', '{"httpRequest": 1}', '{"httpRequest": {"status": 200}}',
            '{"httpRequest": {"status": 200, "latency": "nans"}}', '[' * 100000]
     (tmp_path / 'log').write_text('\n'.join([*map(json.dumps, lines), *bad]) + '\n',
                                  encoding='utf-8')
     report.main([str(tmp_path / 'log')])
     assert capsys.readouterr().out.splitlines() == [
-        'requests   101 (100 x 200, 1 x 422)', 'bad lines  7', 'answers    100',
-        'latency    p50 50.5 ms, p99 99.0 ms', 'doubtful   10 (10.0%)', 'digit      answers',
-        '    0           33', '    1           34', '    2           33',
-        *(f'{digit:5}            0' for digit in range(3, 10))]
+        'requests   104 (102 x 200, 2 x 422)', 'bad lines  7',
+        'on the way 50 answers before a drawing was finished',
+        'latency    p50 51.5 ms, p99 100.0 ms', 'drawings   52 read, 1 not',
+        'doubtful   6 (11.5%)', 'digit      drawings',
+        '    0            16', '    1            17', '    2            17',
+        *(f'{digit:5}             0' for digit in range(3, 7)),
+        '    7             1', '    8             2', '    9             1']
     (tmp_path / 'empty').write_text('')
     report.main([str(tmp_path / 'empty')])
-    assert capsys.readouterr().out == 'requests   0\nanswers    0\n'
+    assert capsys.readouterr().out == 'requests   0\ndrawings   0 read, 0 not\n'
 
 
 @hypothesis.settings(max_examples=300, deadline=None)

@@ -1,18 +1,19 @@
 // The paper: what is drawn or put on it with mouse, finger, pen, keyboard or as a picture.
+import { PEN, draw, place } from './strokes.js';
 
 export const MAX_BODY_BYTES = 8000000;  // of a picture, as digits/web/predictions.py has it
 export const MAX_PIXELS = 16000000;
-const PEN = 0.068;                // width of the line, of the paper's side
-const SENT = 140;                 // pixels a side of the drawing that is sent
 const STEP = 0.02;                // of the paper's side: an arrow key's
 
 const $ = (id) => document.getElementById(id);
 const paper = $('paper');
 
-// What was done, oldest first: {points}, {bitmap, blob} or {clear}. Undo takes away the last.
+// What was done, oldest first: {points}, {bitmap, blob, scale} or {clear}. Undo takes away the last.
 const done = [];
+const undone = [];                // the last first
 let drawing = null;               // the pointer that draws
 let pen = null;                   // the keyboard's: {x, y, down}
+let boxes = [];                   // of the digits that were found: {box, name, sure} in shares
 let afterChange = () => {};
 
 // Calls back after each change of what is on the paper, and once now.
@@ -22,17 +23,27 @@ export function watch(callback) {
 }
 
 function changed() {
+  boxes = [];
   paint();
   afterChange();
 }
 
+function add(item) {
+  done.push(item);
+  undone.length = 0;
+}
+
 export function isDrawing() {
-  return drawing !== null;
+  return drawing !== null || Boolean(pen && pen.down);
+}
+
+// Which drawing this is: another one begins with clearing, and with a picture.
+export function drawingNumber() {
+  return done.reduce((last, item, at) => (item.points ? last : at), -1);
 }
 
 function strokes() {
-  const start = done.reduce((last, item, at) => (item.points ? last : at), -1);
-  return done.slice(start + 1);
+  return done.slice(drawingNumber() + 1);
 }
 
 function picture() {
@@ -40,32 +51,49 @@ function picture() {
   return last && last.bitmap ? last : null;
 }
 
+export function isPicture() {
+  return Boolean(picture());
+}
+
 export function isBlank() {
   return !picture() && !strokes().length;
 }
 
-// From the middle between two points to the next middle, bent towards the point between: smooth.
-function drawStrokes(context, side) {
-  context.lineCap = context.lineJoin = 'round';
-  for (const { points } of strokes()) {
-    let from = points[0];
-    points.forEach((point, at) => {
-      const next = points[at + 1] || point;
-      const to = { x: (point.x + next.x) / 2, y: (point.y + next.y) / 2 };
-      context.lineWidth = PEN * side * point.weight;
-      context.beginPath();
-      context.moveTo(from.x * side, from.y * side);
-      context.quadraticCurveTo(point.x * side, point.y * side, to.x * side, to.y * side + 0.01);
-      context.stroke();
-      from = to;
-    });
-  }
+// Boxes around digits, in pixels of what was sent from that place, with their names.
+export function showBoxes(digits, { left, top, scale }) {
+  const edge = picture() ? 0.005 : PEN / 2;  // what is sent is thinner than what is drawn
+  boxes = digits.map(({ box, digit, sure }) => ({ name: sure ? `${digit}` : `${digit}?`, sure,
+    box: box.map((side, at) => side / scale + (at % 2 ? top : left) + (at < 2 ? -edge : edge)) }));
+  paint();
+}
+
+// ---- Painting ---------------------------------------------------------------------------------
+
+function placeOf({ width, height }) {
+  const scale = Math.max(width, height);
+  return { left: (1 - width / scale) / 2, top: (1 - height / scale) / 2, scale };
 }
 
 function drawPicture(context, side, { bitmap }) {
-  const scale = side / Math.max(bitmap.width, bitmap.height);
-  const [width, height] = [bitmap.width * scale, bitmap.height * scale];
-  context.drawImage(bitmap, (side - width) / 2, (side - height) / 2, width, height);
+  const { left, top } = placeOf(bitmap);
+  context.drawImage(bitmap, left * side, top * side, (1 - 2 * left) * side, (1 - 2 * top) * side);
+}
+
+function drawBoxes(context, side) {
+  const size = Math.max(13 * devicePixelRatio, side / 32);
+  const style = getComputedStyle(paper);
+  context.font = `600 ${size}px ${style.fontFamily}`;
+  context.textBaseline = 'middle';
+  context.lineWidth = Math.max(1.5 * devicePixelRatio, side / 300);
+  for (const { box, name, sure } of boxes) {
+    const [left, top, right, bottom] = box.map((share) => share * side);
+    context.strokeStyle = context.fillStyle = style.getPropertyValue(sure ? '--accent' : '--doubt');
+    context.strokeRect(left, top, right - left, bottom - top);
+    const [width, above] = [context.measureText(name).width + size / 2, Math.max(0, top - size * 1.2)];
+    context.fillRect(left, above, width, size * 1.2);
+    context.fillStyle = style.getPropertyValue('--card');
+    context.fillText(name, left + size / 4, above + size * 0.65);
+  }
 }
 
 function paint() {
@@ -75,28 +103,31 @@ function paint() {
   context.clearRect(0, 0, side, side);
   context.strokeStyle = getComputedStyle(paper).color;
   if (picture()) drawPicture(context, side, picture());
-  drawStrokes(context, side);
+  draw(context, strokes(), { left: 0, top: 0, scale: side, pen: PEN * side });
   if (pen && document.activeElement === paper) {
     context.lineWidth = side / 200;
     context.beginPath();
     context.arc(pen.x * side, pen.y * side, PEN * side * (pen.down ? 0.5 : 0.8), 0, 7);
     context.stroke();
   }
+  drawBoxes(context, side);
   $('hint').hidden = !isBlank() || Boolean(pen);
   $('clear').disabled = isBlank();
   $('undo').disabled = !done.length;
+  $('redo').disabled = !undone.length;
 }
 
 // ---- What is sent -----------------------------------------------------------------------------
 
-// A PNG or JPEG, as a Blob or the promise of one.
-export function toSend() {
-  if (picture()) return picture().blob;
-  const canvas = canvasOf(SENT, SENT);
+// {body, place}: a PNG or JPEG, and where its pixels are on the paper.
+export async function toSend() {
+  if (picture()) return { body: picture().blob, place: picture().place };
+  const where = place(strokes());
+  const canvas = canvasOf(where.width, where.height);
   const context = canvas.getContext('2d');
   context.strokeStyle = 'black';
-  drawStrokes(context, SENT);
-  return toBlob(canvas);
+  draw(context, strokes(), where);
+  return { body: await toBlob(canvas), place: where };
 }
 
 function canvasOf(width, height) {
@@ -116,13 +147,14 @@ function toBlob(canvas) {
 export async function showPicture(blob) {
   const bitmap = await createImageBitmap(blob);
   const fits = blob.size <= MAX_BODY_BYTES && bitmap.width * bitmap.height <= MAX_PIXELS;
+  let sent = bitmap;
   if (!fits || !/^image\/(png|jpeg)$/.test(blob.type)) {
     const scale = Math.min(1, 1600 / Math.max(bitmap.width, bitmap.height));
-    const canvas = canvasOf(Math.ceil(bitmap.width * scale), Math.ceil(bitmap.height * scale));
-    canvas.getContext('2d').drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-    blob = await toBlob(canvas);
+    sent = canvasOf(Math.ceil(bitmap.width * scale), Math.ceil(bitmap.height * scale));
+    sent.getContext('2d').drawImage(bitmap, 0, 0, sent.width, sent.height);
+    blob = await toBlob(sent);
   }
-  done.push({ bitmap, blob });
+  add({ bitmap, blob, place: placeOf(sent) });
   pen = null;
   changed();
 }
@@ -141,7 +173,7 @@ paper.addEventListener('pointerdown', (event) => {
   drawing = event.pointerId;
   paper.setPointerCapture(drawing);
   pen = null;
-  done.push({ points: [pointOf(event)] });
+  add({ points: [pointOf(event)] });
   changed();
 });
 
@@ -170,22 +202,30 @@ paper.addEventListener('keydown', (event) => {
   pen.x = Math.min(1, Math.max(0, pen.x + STEP * x));
   pen.y = Math.min(1, Math.max(0, pen.y + STEP * y));
   const point = { x: pen.x, y: pen.y, weight: 1 };
-  if (pen.down && event.key === ' ') done.push({ points: [point] });
+  if (pen.down && event.key === ' ') add({ points: [point] });
   else if (pen.down) done[done.length - 1].points.push(point);
   changed();
 });
 for (const focus of ['focus', 'blur']) paper.addEventListener(focus, paint);
 
 export function undo() {
-  if (drawing !== null) return;
-  done.pop();
+  takeBack(done, undone);
+}
+
+export function redo() {
+  takeBack(undone, done);
+}
+
+function takeBack(from, to) {
+  if (drawing !== null || !from.length) return;
+  to.push(from.pop());
   pen = null;
   changed();
 }
 
 export function clear() {
   if (drawing !== null || isBlank()) return;
-  done.push({ clear: true });
+  add({ clear: true });
   pen = null;
   changed();
 }
