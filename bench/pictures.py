@@ -1,15 +1,18 @@
 """Compare how well our and tutorials' methods read photographs and scans; write RESULTS.md.
 
-$ python bench/pictures.py --run-dir runs/mnist_cnn/... --labels photos/labels.csv --npz scans.npz
+$ python bench/pictures.py --run-dir runs/mnist_cnn/... --labels photos/labels.csv --npz scans.npz \
+      --forms forms/forms.csv
 
 These pictures are not in the repository: name your own. Each method converts each picture to
 28 x 28, and each run reads the result; a picture that cannot be read counts as wrong.
 """
 import argparse
+import csv
 import datetime
 import io
 import os
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -20,7 +23,7 @@ from PIL import Image, ImageOps
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from digits import command_line  # noqa: E402
 from digits.errors import UserError  # noqa: E402
-from digits.pictures import normalisation, one_digit  # noqa: E402
+from digits.pictures import normalisation, one_digit, page  # noqa: E402
 from digits.prediction import classifier, scoring  # noqa: E402
 from digits.training import calibration  # noqa: E402
 from digits.training.record import Record  # noqa: E402
@@ -130,6 +133,57 @@ def score(classify, images, readable, labels):
             np.mean([bool(reason) for reason in doubts]))
 
 
+def read_forms(path):
+    """[(label, rows, columns, seconds, Page)] of a CSV with file, label, rows and columns.
+
+    Each file is a scanned table with the digit `label` in each of its cells.
+    """
+    forms = []
+    with open(path, encoding='utf-8', newline='') as file:
+        for line in csv.DictReader(file):
+            started = time.perf_counter()
+            found = page.read(os.path.join(os.path.dirname(path), line['file']))
+            forms.append((int(line['label']), int(line['rows']), int(line['columns']),
+                          time.perf_counter() - started, found))
+    return forms
+
+
+def forms_table(classify, forms):
+    """Lines of a table with a row for each form.
+
+    Right is a cell with one digit, read as what it is; extra are the digits beyond one a cell.
+    """
+    cells = [['form', 'cells', 'right', 'not found', 'extra', 'calibration error', 'not sure',
+              'seconds']]
+    totals = np.zeros(4, int)
+    scored = []
+    for label, rows, columns, seconds, found in forms:
+        probabilities, doubts = classify(found.images)
+        scored.append((label, probabilities, doubts))
+        counts = np.zeros([rows, columns], int)
+        right = np.zeros([rows, columns], bool)
+        if found.rows is not None:
+            inside = (found.rows >= 0) & (found.rows < rows) & (found.columns < columns)
+            place = found.rows[inside], found.columns[inside]
+            np.add.at(counts, place, 1)
+            right[place] = probabilities[inside].argmax(axis=1) == label
+        numbers = np.array([counts.size, (right & (counts == 1)).sum(), (counts == 0).sum(),
+                            len(found.images) - (counts > 0).sum()])
+        totals += numbers
+        cells.append([f'all {label}', *_shares(numbers, [scored[-1]]), f'{seconds:.1f}'])
+    seconds = sum(form[3] for form in forms)
+    return aligned([*cells, ['all of them', *_shares(totals, scored), f'{seconds:.1f}']])
+
+
+def _shares(numbers, scored):
+    cells, *counts = numbers
+    probabilities = np.concatenate([each for _, each, _ in scored])
+    labels = np.concatenate([np.full(len(each), label) for label, each, _ in scored])
+    doubts = [bool(doubt) for _, _, doubts in scored for doubt in doubts]
+    return [f'{cells:,}', *(f'{count / cells:.4f}' for count in counts),
+            f'{calibration.calibration_error(probabilities, labels):.4f}', f'{np.mean(doubts):.4f}']
+
+
 def aligned(cells):
     """Rows of texts as a Markdown table that is a table of text as well."""
     widths = [max(map(len, column)) for column in zip(*cells)]
@@ -161,21 +215,29 @@ def main(argv=None):
     parser.add_argument('--run-dir', type=Path, nargs='+', required=True, metavar='RUN')
     parser.add_argument('--labels', metavar='CSV',
                         help='a table with the columns file and label, as for predict.py --labels')
+    parser.add_argument('--forms', metavar='CSV',
+                        help='scanned tables: the columns file, label, rows and columns')
     parser.add_argument('--npz', nargs='+', default=[], metavar='NPZ',
                         help='files with images, uint8 [n, h, w], white ink on black, and labels')
     args = parser.parse_args(argv)
     rows = labelled(args.labels) if args.labels else []
     for path in args.npz:
         rows += packed(path)
-    if not rows:
-        parser.error('name pictures: --labels, --npz or both')
+    if not rows and not args.forms:
+        parser.error('name pictures: --labels, --npz, --forms')
+    forms = read_forms(args.forms) if args.forms else []
     runs = [(folder, Record.read(folder), classifier.restore(folder)) for folder in args.run_dir]
     seen = {(name, row): read(way, files)
             for name, way in WAYS.items() for row, files, _ in rows}
     lines = []
     for run in runs:
-        lines += table(*run, rows, seen)
-        print('\n'.join(lines[-len(rows) - 5:]), flush=True)
+        if rows:
+            lines += table(*run, rows, seen)
+            print('\n'.join(lines[-len(rows) - 5:]), flush=True)
+        if forms:
+            lines += ['Whole forms, a digit in each cell, as `predict.py --page` finds them:', '',
+                      *forms_table(run[2], forms), '']
+            print('\n'.join(lines[-len(forms) - 6:]), flush=True)
     versions = [f'{name} {sys.modules[name].__version__}'  # no TensorFlow if no run needs it
                 for name in ('tensorflow', 'numpy', 'PIL') if name in sys.modules]
     turns.write('pictures', '\n'.join([

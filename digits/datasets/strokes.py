@@ -89,7 +89,7 @@ STYLES = (
 # spread; but a 1 is also written with so broad a pen that flag and base become one with it.
 WORLD_STYLE = Style(1.30, 0.0, 1.05, freedom=1.1, pens=1.3, widths=1.5, max_radius=0.45)
 WORLD_STYLES = tuple(
-    WORLD_STYLE._replace(pen=1.55, pens=1.7, max_radius=math.inf, freedom=0.9) if digit == 1 else
+    WORLD_STYLE._replace(pen=1.4, pens=1.6, max_radius=math.inf, freedom=0.9) if digit == 1 else
     WORLD_STYLE for digit in range(10))
 
 

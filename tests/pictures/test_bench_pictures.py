@@ -105,3 +105,19 @@ def test_wrong_npz(arrays, sentence, tmp_path):
     with pytest.raises(pictures.UserError, match=sentence) as error:
         pictures.packed(path)
     assert str(error.value).startswith(f'{path}: ')
+
+
+def test_forms_count_cells_digits_and_what_is_extra():
+    """Of 2 x 2 cells: one right, one wrong, one with two digits, one empty; one digit beside."""
+    boxes = np.zeros([5, 4], int)
+    images = np.zeros([5, 28, 28], np.uint8)
+    images[:, 0, 0] = [7, 4, 7, 7, 7]  # what the network below reads
+    found = pictures.page.Page(boxes, images, np.array([0, 0, 1, 1, -1]),
+                               np.array([0, 1, 0, 0, -1]))
+
+    def classify(those):
+        return np.eye(10)[those[:, 0, 0]], ['', 'faint', '', '', '']
+
+    *_, line = pictures.forms_table(classify, [(7, 2, 2, 0.5, found)])
+    assert [cell.strip() for cell in line.split('|')[1:-1]] == [
+        'all of them', '4', '0.2500', '0.2500', '0.5000', '0.2000', '0.2000', '0.5']
