@@ -17,7 +17,7 @@ from pathlib import Path
 from digits import command_line, figures, texts  # isort: skip: it says what is missing
 import numpy as np
 
-from digits.prediction import batches, classifier, plots, results, scoring
+from digits.prediction import batches, classifier, page_plots, plots, results, scoring
 
 
 def parse(argv):
@@ -115,7 +115,7 @@ def main(argv=None):
         if args.plot:
             plots.score(score, args.plot)
     elif drawn:
-        (plots.pages if args.page else plots.results)(drawn, args.plot)
+        (page_plots.draw if args.page else plots.results)(drawn, args.plot)
     if failures:
         raise SystemExit(1 if classify or labels else 2)
 

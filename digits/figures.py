@@ -7,13 +7,12 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 import numpy as np
 from PIL import Image
 
-from digits import files, texts
+from digits import files, fonts
 from digits.errors import UserError
 
 ENDINGS = ('.png', '.jpg', '.jpeg', '.svg', '.pdf')
 MAX_MISSED = 40  # missed images in one figure
-# Fonts with Korean letters on Windows, macOS and Linux; matplotlib's own font has none.
-KOREAN = ('Malgun Gothic', 'Apple SD Gothic Neo', 'NanumGothic', 'Noto Sans CJK KR')
+DPI = 100
 BLUE, ORANGE = '#0072b2', '#e69f00'  # also for colour-blind readers: Okabe and Ito, 2008
 # A misclassified image, uint8 [28, 28], or None if unreadable; two lines of text; its name.
 Missed = Tuple[Optional[np.ndarray], str, str]
@@ -35,12 +34,18 @@ def check(path: Union[str, Path], names: Sequence[str] = (),
 
 
 def new(width: float, height: float, tight_layout: bool = True) -> Any:
-    """A matplotlib Figure, width and height in inches, with installed Korean fonts."""
-    from matplotlib import font_manager, rcParams  # takes half a second
+    """A matplotlib Figure, width and height in inches, on an Agg canvas of DPI pixels an inch."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # takes half a second
     from matplotlib.figure import Figure
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    rcParams['font.family'] = ['DejaVu Sans', *(name for name in KOREAN if name in installed)]
-    return Figure(figsize=(width, height), dpi=100, tight_layout=tight_layout)
+    figure = Figure(figsize=(width, height), dpi=DPI, tight_layout=tight_layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def extent(text: Any) -> Tuple[float, float]:
+    """Width and height in inches of a matplotlib Text."""
+    box = text.get_window_extent(text.figure.canvas.get_renderer())
+    return box.width / DPI, box.height / DPI
 
 
 def save(figure: Any, path: Union[str, Path]) -> None:
@@ -57,13 +62,22 @@ def show(axes: Any, pixels: np.ndarray, **options: Any) -> None:
     axes.set(xticks=[], yticks=[])
 
 
-def plain(text: str, max_columns: int) -> str:
-    """The last max_columns columns of a text; $ is escaped, or matplotlib would draw a formula."""
-    if texts.columns(text) > max_columns:
-        while texts.columns(text) >= max_columns:
-            text = text[1:]
-        text = '…' + text
-    return text.encode(errors='backslashreplace').decode().replace('$', r'\$')
+def write(artist: Any, text: str, width: float, behind: str = '') -> None:
+    """Give a matplotlib Text any text, such as a file's name, and `behind` after it.
+
+    In a font that has its letters, whole or, in `width` inches, its end. Characters that cannot be
+    drawn are escaped, and so is $: matplotlib would draw $...$ as a formula.
+    """
+    artist.set_family(fonts.families(text))
+    kept, start = text, ''
+    while True:
+        plain = (start + kept).encode(errors='backslashreplace').decode().replace('$', r'\$')
+        artist.set_text(plain + behind)
+        wide = extent(artist)[0]
+        if wide <= width or not kept:
+            return
+        # As many letters less as the mean width says, one at least: a few rounds.
+        kept, start = kept[max(1, int(len(kept) * (1 - width / wide))):], '…'
 
 
 def tiles(maps: np.ndarray, across: int = 16) -> np.ndarray:
@@ -113,22 +127,26 @@ def weights(layer: np.ndarray, path: Union[str, Path]) -> None:
 
 def feature_maps(maps: Sequence[Tuple[str, np.ndarray]], image: np.ndarray,
                  path: Union[str, Path]) -> None:
-    """Draw feature maps [(title, float [h, w, n])] under their image uint8 [28, 28], 16 a row."""
-    parts: List[Tuple[str, np.ndarray, str, float, float]] = [
-        ('what the network sees', image[..., np.newaxis] / 255, 'gray', 0, 1)]
+    """Draw feature maps [(title, float [h, w, n])] under their image uint8 [28, 28], 16 a row.
+
+    White is strong, as in `weights` and on draw.py's page. Black is 0 or, if any is below that,
+    as far below; grey is then 0.
+    """
+    parts: List[Tuple[str, np.ndarray, float, float]] = [
+        ('what the network sees', image[..., np.newaxis] / 255, 0, 1)]
     for title, values in maps:
         most = strongest(values)
         below = values.min() < 0
-        scale = f'{"grey" if below else "white"} is 0, black {most:.2f} and above'
+        scale = f'{"grey" if below else "black"} is 0, white {most:.2f} and above'
         if below:
-            scale += f', white {-most:.2f} and below'
-        parts.append((f'{title}: {scale}', values, 'gray_r', -most if below else 0, most))
+            scale += f', black {-most:.2f} and below'
+        parts.append((f'{title}: {scale}', values, -most if below else 0, most))
     tiled = [tiles(values) for _, values, *_ in parts]
     heights = [0.5 + 8.7 * len(drawn) / drawn.shape[1] for drawn in tiled]
     figure = new(9, sum(heights))
     rows = figure.subplots(len(parts), gridspec_kw={'height_ratios': heights})
-    for axes, drawn, (title, _, cmap, least, most) in zip(rows, tiled, parts):
-        show(axes, drawn, cmap=cmap, vmin=least, vmax=most)
+    for axes, drawn, (title, _, least, most) in zip(rows, tiled, parts):
+        show(axes, drawn, vmin=least, vmax=most)
         axes.set_title(title, fontsize=9, loc='left')
         axes.set_anchor('W')
         axes.set_facecolor('lightsteelblue')  # between the maps
@@ -166,25 +184,30 @@ def confusion_matrix(confusion: np.ndarray, unreadable: np.ndarray, missed: Sequ
         axes = figure.add_axes([left / 9, 1 - (top + 1) / height, 1 / 9, 1 / height])
         show(axes, np.zeros([28, 28]) if image is None else image)
         axes.set_title(text, fontsize=9)
-        axes.set_xlabel(plain(os.path.basename(name), 16), fontsize=7)
+        write(axes.set_xlabel('', fontsize=7), os.path.basename(name), 1)
     save(figure, path)
 
 
 def _matrix(axes, confusion, unreadable):
-    """Draw counts on cells: blue if right, orange if wrong, darker for a larger part of the row."""
+    """Draw counts on cells: right in blue, by share of the row; wrong in orange, by count.
+
+    As shares, one error and four of a thousand would look alike.
+    """
     from matplotlib import colors
     counts, heads = confusion, list(range(10))
     if unreadable.any():
         counts = np.column_stack([counts, unreadable])
         heads.append('not\nread')
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    wrong = counts.copy()
+    np.fill_diagonal(wrong, 0)
+    weights = 0.15 + 0.85 * wrong / max(wrong.max(), 1)
+    np.fill_diagonal(weights, confusion.diagonal() / np.maximum(counts.sum(axis=1), 1))
     cells = np.ones([*counts.shape, 3])
     for row, column in np.argwhere(counts):
         colour = np.array(colors.to_rgb(BLUE if row == column else ORANGE))
-        weight = shares[row, column] if row == column else 0.3 + 0.7 * shares[row, column]
-        cells[row, column] += weight * (colour - 1)
+        cells[row, column] += weights[row, column] * (colour - 1)
         axes.text(column, row, counts[row, column], ha='center', va='center', fontsize=10,
-                  color='white' if cells[row, column].mean() < 0.55 else 'black')
+                  color='white' if cells[row, column] @ (0.3, 0.59, 0.11) < 0.5 else 'black')
     axes.imshow(cells)
     axes.set(xticks=range(len(heads)), xticklabels=heads, yticks=range(10), ylabel='label',
              xlabel='prediction')

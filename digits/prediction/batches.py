@@ -100,6 +100,8 @@ def upright(each: Result, longest: int) -> Tuple[np.ndarray, int, int]:
         image = Image.fromarray(np.asarray(image, np.float32))
     elif image.mode == 'LAB':  # Pillow turns it into nothing else
         image = image.getchannel(0).convert('RGB')
+    elif not (image.getbands()[-1] in 'Aa' or 'transparency' in image.info):
+        image = image.convert('RGB')
     else:
         image = image.convert('RGBA')
         image = Image.alpha_composite(Image.new('RGBA', size, (160, 160, 160)), image
