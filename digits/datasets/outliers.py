@@ -5,14 +5,17 @@ also on images that are not digits, with a uniform distribution as their label, 
 images lower probabilities (Hendrycks et al., "Deep anomaly detection with outlier exposure", 2019).
 """
 import math
+import sys
 
 import numpy as np
+from tqdm import tqdm
 
 from digits.datasets import strokes
 from digits.datasets.dataset import DataSet
 from digits.datasets.skeletons import Way
 from digits.errors import UserError
 
+PART = 10000  # images made at once, which needs three times their own memory
 NO_DIGIT = 10  # the label of these images: tf.one_hot(10, 10) is ten zeros
 # For scribbles and letters, which need not be legible.
 STYLE = strokes.Style(width=1.15, slant=0.08, pen=1.15, max_sd=math.inf, specks=0)
@@ -27,8 +30,19 @@ LETTERS = {
 
 
 def add(train: DataSet, count: int) -> None:
-    """Add `count` images that are not digits, made from those of `train`, with label NO_DIGIT."""
-    train.add(make(np.asarray(train.pixels), train.labels, count), NO_DIGIT)
+    """Add `count` images that are not digits, made from those of `train`, with label NO_DIGIT.
+
+    More than PART are made in parts, with seeds 0, 1, ..., and progress is shown on a terminal.
+    """
+    digits, labels = np.asarray(train.pixels), train.labels
+    images = np.empty([count, 28, 28], np.uint8)
+    with tqdm(total=count, desc='making images that are not digits', leave=False,
+              disable=count <= PART or '--quiet' in sys.argv or None) as bar:
+        for seed, start in enumerate(range(0, count, PART)):
+            part = images[start:start + PART]
+            part[:] = make(digits, labels, len(part), seed)
+            bar.update(len(part))
+    train.add(images, NO_DIGIT)
 
 
 def make(images: np.ndarray, labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
