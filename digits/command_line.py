@@ -64,7 +64,7 @@ def device(text: str) -> str:
 def data_flags(parser: argparse.ArgumentParser) -> None:
     """Add --data-dir and --dataset: where digits come from."""
     parser.add_argument('--data-dir', metavar='DIR', default=os.environ.get('MNIST_DATA_DIR')
-                        or str(paths.PROJECT_ROOT / 'data'),
+                        or str(paths.DATA),
                         help='folder of the MNIST files (default: $MNIST_DATA_DIR, or data/)')
     parser.add_argument('--dataset', choices=['auto', 'mnist', 'strokes'], default='auto',
                         help='mnist; strokes (drawn by a program, no download); auto: MNIST if '
@@ -106,6 +106,8 @@ def run(main: Callable[[], Any]) -> None:
         environment.leave([package])
     except KeyboardInterrupt:
         _leave('interrupted', 130)
+    except MemoryError:
+        _leave('there is not enough memory; use a smaller --batch-size, or fewer images', 1)
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None

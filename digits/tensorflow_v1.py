@@ -117,9 +117,16 @@ class _Session(tf.Session):
 
     def run(self, fetches: Any, feed_dict: Optional[dict] = None, options: Any = None,
             run_metadata: Any = None) -> Any:
-        """As Session.run; with a list of tensors and operations, through a cached callable."""
-        with _signals_held():
-            return self._run_prepared(fetches, feed_dict, options, run_metadata)
+        """As Session.run; with a list of tensors and operations, through a cached callable.
+
+        Raises UserError (status 1) if memory cannot be allocated.
+        """
+        try:
+            with _signals_held():
+                return self._run_prepared(fetches, feed_dict, options, run_metadata)
+        except tf.errors.ResourceExhaustedError as error:
+            raise UserError('TensorFlow cannot get enough memory for so many images at once; use '
+                            'a smaller --batch-size', 1) from error
 
     def _run_prepared(self, fetches, feed_dict, options, run_metadata):
         # The only private name of a library used in this project; without it, Session.run is used.
@@ -152,6 +159,11 @@ def session(args: argparse.Namespace) -> tf.Session:
     return open_session(args.device, args.precision)
 
 
+def uses_gpu(device: str) -> bool:
+    """Whether a session for this device, as in `configure`, computes on a GPU."""
+    return device != 'cpu' and bool(tf.config.experimental.list_physical_devices('GPU'))
+
+
 def configure(device: str, precision: str) -> Tuple[Any, str]:
     """A session's configuration and precision.
 
@@ -167,7 +179,7 @@ def configure(device: str, precision: str) -> Tuple[Any, str]:
         config.device_count['GPU'] = 0
     elif device.startswith('gpu:'):
         config.gpu_options.visible_device_list = device[len('gpu:'):]
-    on_gpu = device != 'cpu' and bool(tf.config.experimental.list_physical_devices('GPU'))
+    on_gpu = uses_gpu(device)
     if device.startswith('gpu') and not on_gpu:
         raise UserError('--device gpu: TensorFlow finds no GPU; '
                         "pip install 'tensorflow[and-cuda]' on Linux, or leave --device out")

@@ -23,8 +23,8 @@ from digits.cluster.flags import CHILD, MARK
 from digits.cluster.watchdog import Watchdog
 from digits.datasets.dataset import Batch, Datasets
 from digits.errors import UserError
-from digits.tensorflow_v1 import open_session, tf
-from digits.training import evaluation, progress
+from digits.tensorflow_v1 import open_session, tf, uses_gpu
+from digits.training import evaluation, memory, progress
 from digits.training.checkpoints import SaverCheckpoints
 from digits.training.folders import RunFolder
 from digits.training.models import GraphModel
@@ -66,6 +66,8 @@ class WorkerRun:
         self.folder: Optional[str] = None
         self._model = GraphModel(None, saver, *tensors)
         self._model.precision = precision
+        if not uses_gpu(args.device):
+            memory.check(self._model, args.batch_size, args.workers if CHILD in os.environ else 1)
         self._every = evaluation.interval(self.total_steps, count / self._images_a_step)
         self._own_steps = 0
         self._summaries: Any = None

@@ -101,7 +101,8 @@ class DataSet:
 
         Call it before the first batch. in_order, and so evaluation, leaves them out.
         """
-        self._added = np.concatenate([self._added, images.reshape(-1, self._pixels.shape[1])])
+        rows = images.reshape(-1, self._pixels.shape[1])
+        self._added = np.concatenate([self._added, rows]) if len(self._added) else rows
         labels = np.broadcast_to(np.asarray(labels, self._targets.dtype), len(images))
         self._targets = np.concatenate([self._targets, labels])
         self._count += len(images)

@@ -2,6 +2,7 @@
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import sys
 import time
@@ -11,6 +12,7 @@ from typing import Any, List
 import numpy as np
 from tqdm import tqdm
 
+from digits import paths
 from digits.datasets import dataset, download, idx, ink, skeletons, splines, strokes, world
 from digits.errors import UserError
 
@@ -40,7 +42,7 @@ def load(args: argparse.Namespace, dtype: Any = np.float32) -> dataset.Datasets:
             print(f'{error}\nUntil then this learns from strokes: digits drawn by a program, '
                   'not MNIST.', file=sys.stderr)
             name = 'strokes'
-    arrays = _strokes(folder, args.quiet) if name == 'strokes' else idx.read_folder(folder)
+    arrays = _strokes(args.quiet) if name == 'strokes' else idx.read_folder(folder)
     if name == 'MNIST' and hashlib.sha256(arrays[3].tobytes()).hexdigest() != MNIST_TEST_LABELS:
         name = folder.resolve().name
     if arrays[0].shape[1:] != (28, 28, 1):
@@ -58,30 +60,54 @@ def load(args: argparse.Namespace, dtype: Any = np.float32) -> dataset.Datasets:
     return datasets
 
 
-def _strokes(folder: Path, quiet: bool) -> List[Any]:
+def _strokes(quiet: bool) -> List[Any]:
     """Draw 60,000 training and 10,000 test images, or read those of an earlier run.
 
-    They are saved as IDX files in a subfolder of `folder` with a hash of the generator's source in
-    its name, so that images of an older generator are not used.
+    They are saved as IDX files in data/ or, if that cannot be written to, in the platform's cache
+    folder: never in a folder that the user named for other data. The name has a hash of the
+    generator's source; images of other generators are removed.
     """
     modules = strokes, skeletons, world, splines, ink
     source = hashlib.sha256(b''.join(Path(str(module.__file__)).read_bytes()
                                      for module in modules))
-    kept = folder / f'strokes-{source.hexdigest()[:8]}'
-    if kept.is_dir():
-        return idx.read_folder(kept)
+    name = f'strokes-{source.hexdigest()[:8]}'
+    if (paths.DATA / name).is_dir():
+        return idx.read_folder(paths.DATA / name)
+    cache = _cache_folder()
+    if (cache / name).is_dir():
+        return idx.read_folder(cache / name)
     with tqdm(total=70000, desc='drawing digits', unit=' images', leave=False,
               disable=quiet or None) as bar:
         images, labels = strokes.make(70000, STROKES_SEED, bar.update)
     images = images[..., np.newaxis]
     arrays = [images[:60000], labels[:60000], images[60000:], labels[60000:]]
-    unfinished = folder / f'strokes-unfinished-{os.getpid()}'
+    try:
+        try:
+            _keep(arrays, paths.DATA / name)
+        except OSError:
+            _keep(arrays, cache / name)
+    except OSError as error:
+        print(f'The drawn digits cannot be saved for the next run: {error}', file=sys.stderr)
+    return arrays
+
+
+def _cache_folder():
+    """The platform's cache folder for this project."""
+    import pooch  # imported here: with requests it takes 0.1 to 0.3 s
+    return Path(pooch.os_cache('mnist-tutorials'))
+
+
+def _keep(arrays, folder):
+    """Save strokes in a folder, atomically, and remove those of other generators beside it."""
+    unfinished = folder.with_name(f'strokes-unfinished-{os.getpid()}')
     try:
         unfinished.mkdir(parents=True)
         idx.write_folder(unfinished, arrays)
-        unfinished.rename(kept)  # atomic
-    except OSError as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        if not kept.is_dir():  # no other process has written it, so this is an error
-            print(f'The drawn digits cannot be saved for the next run: {error}', file=sys.stderr)
-    return arrays
+        unfinished.rename(folder)
+    except OSError:
+        shutil.rmtree(str(unfinished), ignore_errors=True)
+        if not folder.is_dir():  # no other process has written it, so this is an error
+            raise
+    for other in folder.parent.glob('strokes-*'):
+        if re.fullmatch('strokes-[0-9a-f]{8}', other.name) and other != folder:
+            shutil.rmtree(str(other), ignore_errors=True)

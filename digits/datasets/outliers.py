@@ -7,12 +7,14 @@ images lower probabilities (Hendrycks et al., "Deep anomaly detection with outli
 import math
 
 import numpy as np
+from tqdm import tqdm
 
 from digits.datasets import strokes
 from digits.datasets.dataset import DataSet
 from digits.datasets.skeletons import Way
 from digits.errors import UserError
 
+PART = 10000  # images made at once, which needs three times their own memory
 NO_DIGIT = 10  # the label of these images: tf.one_hot(10, 10) is ten zeros
 # For scribbles and letters, which need not be legible.
 STYLE = strokes.Style(width=1.15, slant=0.08, pen=1.15, max_sd=math.inf, specks=0)
@@ -27,9 +29,20 @@ LETTERS = {
 
 
 def add(train: DataSet, count: int) -> None:
-    """Add `count` images that are not digits, made from those of `train`, with label NO_DIGIT."""
+    """Add `count` images that are not digits, made from those of `train`, with label NO_DIGIT.
+
+    More than PART are made in parts, with seeds 0, 1, ..., and progress is shown on a terminal.
+    """
     digits = np.asarray(train.pixels)
-    train.add(make(digits, train.labels[:len(digits)], count), NO_DIGIT)
+    labels = train.labels[:len(digits)]
+    images = np.empty([count, 28, 28], np.uint8)
+    with tqdm(total=count, desc='making images that are not digits', leave=False,
+              disable=count <= PART or None) as bar:
+        for seed, start in enumerate(range(0, count, PART)):
+            part = images[start:start + PART]
+            part[:] = make(digits, labels, len(part), seed)
+            bar.update(len(part))
+    train.add(images, NO_DIGIT)
 
 
 def make(images: np.ndarray, labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:

@@ -17,6 +17,7 @@ import numpy as np
 
 from digits.datasets.dataset import Datasets
 from digits.errors import UserError
+from digits.training import memory
 from digits.training.flags import parse_args, parser
 from digits.training.models import ArrayModel, GraphModel
 from digits.training.runs import Run
@@ -36,9 +37,16 @@ def total_steps(args: argparse.Namespace, num_examples: int) -> int:
 
 
 def graph_run(args: argparse.Namespace, data: Datasets, *model: Any, **options: Any) -> Run:
-    """The run of a TensorFlow graph; model and options are the arguments of GraphModel."""
+    """The run of a TensorFlow graph; model and options are the arguments of GraphModel.
+
+    Raises UserError if a step needs more images or more memory than there is.
+    """
     steps = total_steps(args, data.train.num_examples)
-    return Run(args, data, GraphModel(*model, **options), steps)
+    made = GraphModel(*model, **options)
+    from digits import tensorflow_v1  # the NumPy script runs without it
+    if not tensorflow_v1.uses_gpu(args.device):
+        memory.check(made, args.batch_size)
+    return Run(args, data, made, steps)
 
 
 def array_run(args: argparse.Namespace, data: Datasets, arrays: Dict[str, np.ndarray],

@@ -1,6 +1,8 @@
 """Find layers, their outputs and placeholders in any lesson's graph."""
 from typing import Dict, List, Tuple
 
+import numpy as np
+
 from digits.tensorflow_v1 import tf
 
 ACTIVATIONS = {'Relu', 'Relu6', 'LeakyRelu', 'Elu', 'Selu', 'Softplus', 'Softsign', 'Sigmoid',
@@ -68,6 +70,17 @@ def placeholders(logits: tf.Tensor) -> List[str]:
     """The names, without scopes, of the placeholders behind the logits."""
     return [op.name.split('/')[-1] for op in _ancestors(logits)
             if op.type in ('Placeholder', 'PlaceholderWithDefault')]
+
+
+def bytes_an_image(loss: tf.Tensor) -> int:
+    """The bytes of all that is computed for one image of a minibatch on the way to the loss."""
+    total = 0
+    for op in _ancestors(loss):
+        for output in op.outputs:
+            sides = output.shape.as_list() if output.shape.ndims is not None else []
+            if None in sides:  # of any length: the minibatch
+                total += output.dtype.size * int(np.prod([side or 1 for side in sides]))
+    return total
 
 
 def count_convolutions(logits: tf.Tensor) -> int:

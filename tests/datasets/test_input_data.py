@@ -183,7 +183,8 @@ def test_strokes_are_kept_for_the_next_time_and_never_half(tmp_path, monkeypatch
         return (random.randint(0, 256, (count, 28, 28)).astype('u1'),
                 random.randint(0, 10, count).astype('u1'))
     monkeypatch.setattr(loading.strokes, 'make', few)
-    args = Namespace(data_dir=str(tmp_path), dataset='strokes', seed=3, quiet=True,
+    monkeypatch.setattr(loading.paths, 'DATA', tmp_path)
+    args = Namespace(data_dir=str(tmp_path / 'other'), dataset='strokes', seed=3, quiet=True,
                      validation_size=5000)
     drawn, kept = input_data.load(args), input_data.load(args)
     assert calls == [70000]
