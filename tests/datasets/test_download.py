@@ -76,11 +76,15 @@ FAILURES = {
 }
 
 
+TIMED_OUT = {'silent', 'slow_head', 'stall', 'drip'}  # the others have time, on a busy machine too
+
+
 @pytest.mark.parametrize('kind', FAILURES)
 def test_failure_is_one_sentence_and_the_second_mirror_rescues(kind, server, tmp_path):
     bad, folder = server.base(kind), tmp_path / 'data'
+    timeout = 0.6 if kind in TIMED_OUT else 10
     began = time.monotonic()
-    sentence = failure(NAME, folder, [bad, server.base('404')], **KNOWN, timeout=0.6)
+    sentence = failure(NAME, folder, [bad, server.base('404')], **KNOWN, timeout=timeout)
     assert time.monotonic() - began < 5
     host = re.escape(bad.split('/')[2])
     assert re.match(rf'cannot download {NAME} from {host} \(.*{FAILURES[kind]}.*\) or '
@@ -88,7 +92,7 @@ def test_failure_is_one_sentence_and_the_second_mirror_rescues(kind, server, tmp
                     sentence)
     assert not (folder / NAME).exists()
 
-    fetch(NAME, folder, [bad, server.base('good')], **KNOWN, timeout=0.6)
+    fetch(NAME, folder, [bad, server.base('good')], **KNOWN, timeout=timeout)
     assert is_whole(folder)
 
 
