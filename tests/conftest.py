@@ -1,5 +1,6 @@
 """What all tests share: a small data set, runs of the scripts as a person starts them."""
 import contextlib
+import importlib
 import os
 import re
 import shutil
@@ -159,6 +160,19 @@ def project(tmp_path_factory, small_dir):
 
 
 @pytest.fixture(scope='session')
+def trained(tmp_path_factory, small_dir):
+    """{script: the folder of its run}, trained for a few seconds each."""
+    folders = {}
+    for script, *flags in (('mnist_softmax', '--steps', '300'),
+                           ('mnist_cnn', '--steps', '60', '--validation-size', '500'),
+                           ('mnist_numpy_sigmoid', '--steps', '60')):
+        folders[script] = tmp_path_factory.mktemp('trained') / 'run'
+        importlib.import_module(script).main([*flags, '--data-dir', str(small_dir), '--quiet',
+                                              '--run-dir', str(folders[script])])
+    return folders
+
+
+@pytest.fixture(scope='session')
 def cnn_run(tmp_path_factory, small_dir):
     """The folder of a CNN that has learned enough to read digits that are drawn with care."""
     import mnist_cnn
@@ -206,6 +220,15 @@ def serving():
             server.process.kill()
             server.process.wait(30)
     return start
+
+
+@pytest.fixture(scope='module')
+def server(serving, cnn_run):
+    """draw.py with the run of cnn_run."""
+    with serving(cnn_run) as started:
+        yield started
+        assert started.stop() == 0
+        assert len(started.stderr) == 1  # the address: nothing went wrong behind the answers
 
 
 @pytest.fixture(scope='session')

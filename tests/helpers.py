@@ -11,6 +11,9 @@ from digits.paths import PROJECT_ROOT
 from digits.tensorflow_v1 import tf
 from digits.training import checkpoints
 
+PICTURES = sorted(path for path in (PROJECT_ROOT / 'data').iterdir()
+                  if path.suffix in ('.png', '.jpg', '.gif'))
+
 
 def start(name, small_dir, *flags, environment=None):
     """A script in a process of its own; it learns from the data in small_dir."""

@@ -1,49 +1,28 @@
 """predict.py on real checkpoints of all scripts, trained for a few seconds each."""
-import io
 import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from helpers import change_record
+from helpers import PICTURES, change_record
 from PIL import Image
 
 import predict
 from digits import paths
 from digits.datasets import idx
 from digits.errors import UserError
-from digits.pictures import ENDINGS, FORMATS, one_digit
-from digits.prediction import batches, classifier, results, scoring
+from digits.pictures import one_digit
+from digits.prediction import classifier, results, scoring
 from digits.tensorflow_v1 import tf
 from digits.training import calibration
 from digits.training.record import Record
 
-PICTURES = sorted(path for path in (paths.PROJECT_ROOT / 'data').iterdir()
-                  if path.suffix in ('.png', '.jpg', '.gif'))
-RUNS = {  # name: the script and its flags
-    'mnist_softmax': ('mnist_softmax', '--steps', '300'),
-    'mnist_cnn': ('mnist_cnn', '--steps', '60', '--validation-size', '500'),
-    'mnist_numpy_sigmoid': ('mnist_numpy_sigmoid', '--steps', '60'),
-}
 
-
-@pytest.fixture(scope='module')
-def trained(tmp_path_factory, small_dir):
-    """The run folders, by the names of RUNS."""
-    folders = {}
-    for name, (lesson, *flags) in RUNS.items():
-        folders[name] = tmp_path_factory.mktemp('trained') / 'run'
-        __import__(lesson).main([*flags, '--data-dir', str(small_dir), '--quiet',
-                                 '--run-dir', str(folders[name])])
-    return folders
-
-
-@pytest.mark.parametrize('name', RUNS)
+@pytest.mark.parametrize('name', ['mnist_softmax', 'mnist_cnn', 'mnist_numpy_sigmoid'])
 def test_restored_scores_what_the_run_scored(trained, small_dir, name):
     """The accuracy in run.json comes out again from predict's own graph and weights."""
     images, labels = idx.read_folder(small_dir)[2:]
@@ -100,112 +79,6 @@ def test_unreadable_pictures_are_named_and_the_others_read(script, trained, tmp_
     assert script(*run, broken).returncode == 2
 
 
-@pytest.fixture(scope='module')
-def many(tmp_path_factory, small_dir):
-    """A folder of 4,000 pictures of 60 x 60: more than are read at once, and than are read ahead.
-    """
-    folder = tmp_path_factory.mktemp('many')
-    random = np.random.RandomState(0)
-    images = idx.read_folder(small_dir)[2][:100, ..., 0]
-    for number, image in enumerate(images):
-        page = np.full([60, 60, 3], random.randint(150, 256, 3))
-        page[16:44, 16:44] -= np.uint8(image[..., None] * 0.5)
-        first = folder / f'{number:04}.{"png" if number % 2 else "jpg"}'
-        Image.fromarray(np.uint8(page)).save(str(first))
-        for copy in range(1, 40):
-            shutil.copy(str(first), str(folder / f'{100 * copy + number:04}{first.suffix}'))
-    return folder
-
-
-def test_a_folder_is_the_pictures_in_it_in_order(script, trained, many, tmp_path):
-    """As many as are read by several processes give what each gives when read alone."""
-    folder = tmp_path / 'fol[der]'
-    (folder / 'inside').mkdir(parents=True)
-    names = sorted(path.name for path in many.iterdir())[:200]
-    for name in names:
-        shutil.copy(str(many / name), str(folder / name))
-    (folder / names[0]).rename(folder / 'zero.PNG')
-    (folder / names[1]).write_bytes(b'no picture')
-    for word in ('notes.txt', 'README', '.hidden.png', 'inside/one.png'):
-        (folder / word).write_bytes(b'no picture')
-    run = ('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'])
-    result = script(*run, '--json', PICTURES[0], tmp_path / 'nowhere.png', folder, PICTURES[1], '-',
-                    standard_input=PICTURES[2])
-    assert result.returncode == 1
-    wrong = [str(tmp_path / 'nowhere.png'), str(folder / names[1])]
-    assert [line.split(': ')[1] for line in result.stderr.splitlines()] == wrong
-    found = [json.loads(line) for line in result.stdout.splitlines()]
-    paths = [str(PICTURES[0]), *(str(folder / name) for name in [*names[2:], 'zero.PNG']),
-             str(PICTURES[1])]
-    assert [row['file'] for row in found] == [
-        paths[0], *wrong, *paths[1:], '-']  # names[1] comes first in its folder
-    classify = classifier.restore(trained['mnist_numpy_sigmoid'])
-    assert found[-1]['probabilities'] == pytest.approx(
-        classify(one_digit.read(str(PICTURES[2]))[None])[0][0].tolist(), abs=1e-6)
-    found = [row for row in found[:-1] if 'error' not in row]
-    for row in found:
-        expected = classify(one_digit.read(row['file'])[None])[0][0]
-        assert row['probabilities'] == pytest.approx(expected.tolist(), abs=1e-6)
-    lines = script(*run, folder, PICTURES[1]).stdout.splitlines()
-    width = max(map(len, paths[1:]))
-    assert [line[:width].rstrip() for line in lines] == paths[1:]
-    assert [int(line[width:].split()[0]) for line in lines] == [row['digit'] for row in found[1:]]
-
-
-def test_a_folder_without_pictures_is_a_sentence(script, trained, tmp_path):
-    (tmp_path / 'notes.txt').write_text('seven')
-    run = ('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'])
-    result = script(*run, tmp_path)
-    assert result.returncode == 2
-    assert result.stderr == (f'predict.py: {tmp_path}: no picture in it; '
-                             'name a folder with pictures, or add -r for those in its folders\n')
-    assert script(*run, tmp_path, PICTURES[0]).returncode == 1
-
-
-def test_endings_are_those_that_pillow_knows():
-    Image.init()
-    known = {ending for ending, kind in Image.registered_extensions().items()
-             if kind in map(str.upper, FORMATS)}
-    later = {'.pfm', '.avif', '.avifs', '.heic', '.heics', '.heif', '.heifs', '.hif'}
-    assert known <= set(ENDINGS) <= known | later  # not known to every Pillow
-
-
-@pytest.mark.skipif(os.name == 'nt', reason='Windows does not tell a process its peak memory')
-def test_memory_does_not_grow_with_the_folder(trained, many, tmp_path):
-    """4,000 pictures take what 400 take: their names, and the batches that wait, a MB or two."""
-    for path in sorted(many.iterdir())[:400]:
-        shutil.copy(str(path), str(tmp_path))
-    code = ('import resource, sys, predict\n'
-            'from digits.prediction import batches\n'
-            'batches.AHEAD = 4\n'
-            'predict.main(sys.argv[1:])\n'
-            'print(*(resource.getrusage(who).ru_maxrss for who in '
-            '(resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))\n')
-    peaks = []
-    for folder, count in ((tmp_path, 400), (many, 4000)):
-        result = subprocess.run(
-            [sys.executable, '-c', code, '--run-dir', str(trained['mnist_numpy_sigmoid']),
-             str(folder)], stdout=subprocess.PIPE, text=True, check=True,
-             cwd=str(paths.PROJECT_ROOT))
-        *lines, last = result.stdout.splitlines()
-        assert len(lines) == count
-        peaks.append([int(number) for number in last.split()])
-    unit = 1 if sys.platform == 'darwin' else 1000  # bytes there, kB elsewhere
-    assert (np.subtract(peaks[1], peaks[0]) * unit < 4e6).all(), peaks  # decoded: 43 MB
-
-
-@pytest.mark.skipif(os.name == 'nt', reason='there are no process groups to interrupt')
-def test_ctrl_c_is_one_word_from_all_processes(trained, many):
-    process = subprocess.Popen(
-        [sys.executable, str(paths.PROJECT_ROOT / 'predict.py'), '--run-dir',
-         str(trained['mnist_numpy_sigmoid']), str(many)], stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True)
-    process.stdout.readline()
-    os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert (process.returncode, said) == (130, 'predict.py: interrupted\n')
-
-
 def test_random_shows_a_test_image_with_its_label(script, trained, small_dir):
     labels = idx.read_folder(small_dir)[3]
     result = script('predict.py', '--run-dir', trained['mnist_cnn'], '--random')
@@ -259,122 +132,6 @@ def test_weights_that_would_run_code_are_refused(trained, tmp_path):
 def test_no_graph_is_written_with_a_checkpoint(trained):
     assert not list(trained['mnist_cnn'].glob('*.meta'))
     assert list(trained['mnist_cnn'].glob('model.ckpt-60.index'))
-
-
-def test_nothing_to_read_is_a_usage_error(script):
-    assert script('predict.py').returncode == 2
-    assert script('predict.py', 'x.png', '--random').returncode == 2
-
-
-@pytest.mark.parametrize(('flags', 'word'), [
-    (['--random', '--page'], 'not allowed with'),
-    (['--labels', 'x.csv', '--page'], 'not allowed with'),
-    (['--labels', 'x.csv', '--random'], 'not allowed with'),
-    (['--labels', 'x.csv', 'a', 'b'], '--labels names the pictures'),
-    (['a', '--page', '--feature-maps', 'x.png'], 'for one digit'),
-    (['--labels', 'x.csv', '--feature-maps', 'x.png'], 'for one digit'),
-    (['a', '--plot', 'x.png', '--feature-maps', 'x.png'], 'need different files'),
-])
-def test_flags_that_contradict_each_other_are_a_usage_error(flags, word, capsys):
-    with pytest.raises(SystemExit) as left:
-        predict.main(flags)
-    assert left.value.code == 2
-    out, err = capsys.readouterr()
-    assert not out and err.startswith('usage: predict.py') and word in err.splitlines()[-1]
-
-
-@pytest.mark.parametrize(('flags', 'sentence'), [
-    (['--plot', 'x.odd', 'a'], 'x.odd: unsupported file type'),
-    (['--plot', 'x', 'a'], 'x: unsupported file type'),
-    (['--feature-maps', 'nowhere/x.png', 'a'], 'there is no folder nowhere'),
-    (['--feature-maps', 'x.png', 'a', 'b'], 'no more than 1 picture can be drawn'),
-    (['--plot', 'x.png', *map(str, range(21))], 'no more than 20 pictures can be drawn, but'),
-    (['--plot', './x.png', 'x.png'], 'is one of the pictures to read'),
-])
-def test_what_cannot_be_drawn_is_a_sentence_before_anything_is_read(flags, sentence, tmp_path,
-                                                                    monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError) as refused:
-        predict.main(flags)
-    assert sentence in str(refused.value) and refused.value.exit_status == 2
-    assert not capsys.readouterr().out and not list(tmp_path.iterdir())
-
-
-@pytest.fixture
-def named_oddly(tmp_path, monkeypatch):
-    """A folder to work in with a picture under each of many names."""
-    names = ['-seven.png', 'a b.png', 'b[1].png', 'c.PNG', 'in/d.png', 'in/deep/e.png', 'in/.f.png',
-             '.hidden/g.png', '숫자/손글씨 3.png', 'x-y/h.png', 'x/i.png']
-    for name in names:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(str(PICTURES[0]), str(tmp_path / name))
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.mark.parametrize(('words', 'recursive', 'names'), [
-    (['*.png'], False, ['-seven.png', 'a b.png', 'b[1].png']),
-    (['b[1].png', 'b[[]1].png', '?.PNG'], False, ['b[1].png', 'b[1].png', 'c.PNG']),
-    (['z*.png'], False, ['z*.png']),
-    (['in'], False, ['in/d.png']),
-    (['in', 'a b.png', 'in/d.png'], True, ['in/d.png', 'in/deep/e.png', 'a b.png', 'in/d.png']),
-    (['.'], False, ['./-seven.png', './a b.png', './b[1].png', './c.PNG']),
-    (['.'], True, ['./-seven.png', './a b.png', './b[1].png', './c.PNG', './in/d.png',
-                   './in/deep/e.png', './x-y/h.png', './x/i.png', './숫자/손글씨 3.png']),
-    (['.hidden', 'in/.f.png'], True, ['.hidden/g.png', 'in/.f.png']),
-])
-def test_words_and_the_names_they_stand_for(named_oddly, words, recursive, names):
-    assert [name.replace(os.sep, '/') for name in batches.named(words, recursive)] == names
-
-
-@pytest.mark.skipif(os.name == 'nt', reason='links need rights on Windows')
-def test_links_that_lead_in_circles_are_walked_once(named_oddly, tmp_path):
-    (tmp_path / 'in' / 'up').symlink_to(tmp_path, target_is_directory=True)
-    (tmp_path / 'in' / 'self.png').symlink_to('self.png')
-    assert batches.named(['in'], True) == ['in/d.png', 'in/deep/e.png', 'in/self.png']
-    (tmp_path / 'linked').symlink_to(tmp_path / 'in', target_is_directory=True)
-    assert batches.named(['linked']) == ['linked/d.png', 'linked/self.png']
-    mistake, = batches.read_pictures(['in/self.png'])
-    assert 'in/self.png: cannot be read' in mistake.error
-
-
-def test_odd_names_are_read_wherever_flags_stand(named_oddly, trained, capsys):
-    run = ['--run-dir', str(trained['mnist_numpy_sigmoid'])]
-    predict.main(['a b.png', *run, '숫자/손글씨 3.png', '--', '-seven.png', 'c.PNG'])
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split('  ')[0] for line in lines] == [
-        'a b.png', '숫자/손글씨 3.png', '-seven.png', 'c.PNG']
-    answers_, = {line[-len('0   12.3%   (then 1: 10.0%)'):] for line in lines}
-    assert re.match(r' *\d  ', answers_)
-    # A Korean letter is two columns wide: behind it stand as many blanks less.
-    assert len({len(line) + len(re.findall('[가-힣]', line)) for line in lines}) == 1
-
-
-def test_a_name_that_is_no_text_is_shown_in_ascii(script, trained, tmp_path):
-    name = os.fsencode(str(tmp_path)) + b'/\xff.png'
-    try:
-        shutil.copy(str(PICTURES[0]).encode(), name)
-    except OSError:
-        pytest.skip('this file system has names in Unicode only')
-    result = script('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'], tmp_path)
-    assert (result.returncode, result.stderr) == (0, '')
-    assert re.match(r'.*/\\udcff.png +\d  ', result.stdout)
-
-
-def test_standard_input(script, trained, tmp_path):
-    run = ('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'])
-    result = script(*run, PICTURES[1], '-', standard_input=PICTURES[0])
-    first, second = result.stdout.splitlines()
-    assert result.returncode == 0 and re.match(r'-  +\d  ', second)
-    lines = script(*run, PICTURES[1], PICTURES[0]).stdout.splitlines()
-    assert second.split()[1:] == lines[1].split()[1:]
-    for data, sentence in (
-            (b'', '-: nothing comes in on standard input; pipe a picture into it'),
-            (b'seven', '-: not a picture of a kind read here'),
-            (bytes(100 * 10 ** 6 + 1), '-: more than 100 MB on standard input')):
-        (tmp_path / 'data').write_bytes(data)
-        result = script(*run, '-', standard_input=tmp_path / 'data')
-        assert (result.returncode, result.stdout) == (2, '')
-        assert result.stderr.startswith(f'predict.py: {sentence}')
 
 
 def test_drawing_is_imported_only_to_draw(trained):
@@ -448,63 +205,6 @@ def test_a_page_of_digits(trained, small_dir, tmp_path, capsys):
         f'5 digits: {" ".join(numbers[:3])} / {" ".join(numbers[3:])}')
     with Image.open(str(tmp_path / 'plot.png')) as drawn:
         assert drawn.width == 900 < drawn.height
-
-
-def convolution(x, W):
-    """x [h, w, c] with zeros around it, W [k, k, c, filters] -> [h, w, filters], offset by offset.
-    """
-    reach = len(W) // 2
-    padded = np.pad(x, [(reach, reach), (reach, reach), (0, 0)], mode='constant')
-    height, width = x.shape[:2]
-    return sum(padded[row:row + height, column:column + width] @ W[row, column]
-               for row in range(len(W)) for column in range(len(W)))
-
-
-def test_feature_maps_are_the_checkpoints_convolutions(trained, small_dir):
-    """Against weights that TensorFlow's own reader gives, and arithmetic in NumPy."""
-    name, layers = 'mnist_cnn', 2
-    image = idx.read_folder(small_dir)[2][7, ..., 0]
-    weights = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(trained[name])) or str(
-        next(trained[name].glob('*.index')))[:-len('.index')])
-    maps = classifier.restore(trained[name]).feature_maps(image)
-    assert len(maps) == 2 * layers
-    x = image[..., None] / 255
-    for layer in range(layers):
-        (title, before), (title_after, after) = maps[2 * layer:2 * layer + 2]
-        W = weights.get_tensor(f'conv{layer + 1}/W')
-        x = convolution(x, W)
-        np.testing.assert_allclose(before, x, rtol=1e-3, atol=1e-4 * np.abs(x).max())
-        x = np.maximum(x + weights.get_tensor(f'conv{layer + 1}/b'), 0)
-        assert after.shape == [(28, 28, 32), (14, 14, 64)][layer]
-        np.testing.assert_allclose(after, x, rtol=1e-3, atol=1e-4 * x.max())
-        assert (title, title_after) == (f'conv{layer + 1}, before bias and ReLU',
-                                        f'conv{layer + 1}, after bias and ReLU')
-        x = x.reshape(len(x) // 2, 2, len(x) // 2, 2, -1).max(axis=(1, 3))
-
-
-@pytest.mark.parametrize('name', ['mnist_softmax', 'mnist_numpy_sigmoid'])
-def test_without_convolutions_there_are_no_feature_maps(trained, tmp_path, capsys, name):
-    with pytest.raises(UserError, match=f'^{name} has no convolution') as refused:
-        predict.main(['--run-dir', str(trained[name]), str(PICTURES[0]), '--feature-maps',
-                      str(tmp_path / 'maps.png')])
-    assert refused.value.exit_status == 2 and not capsys.readouterr().out
-    assert not list(tmp_path.iterdir())
-
-
-def test_both_drawings_are_written_at_once(trained, tmp_path, monkeypatch, capsys):
-    """Of a picture on standard input, which is read once and drawn twice."""
-    with open(str(PICTURES[0]), 'rb') as file:
-        monkeypatch.setattr('sys.stdin', io.TextIOWrapper(file))
-        batches.standard_input.cache_clear()
-        predict.main(['-', '--run-dir', str(trained['mnist_cnn']), '--plot',
-                      str(tmp_path / 'plot.png'), '--feature-maps', str(tmp_path / 'maps.png')])
-    assert re.match(r'-  \d  ', capsys.readouterr().out)
-    sizes = []
-    for name in ('plot.png', 'maps.png'):
-        with Image.open(str(tmp_path / name)) as image:
-            sizes.append(image.size)
-            assert len(np.unique(np.asarray(image.convert('L')))) > 50
-    assert sizes == [(900, pytest.approx(220, abs=1)), (900, pytest.approx(980, abs=60))]
 
 
 @pytest.fixture

@@ -28,14 +28,6 @@ from conftest import IN_BACKGROUND
 from digits.paths import PROJECT_ROOT
 
 
-@pytest.fixture(scope='module')
-def server(serving, cnn_run):
-    with serving(cnn_run) as started:
-        yield started
-        assert started.stop() == 0
-        assert len(started.stderr) == 1  # the address: nothing went wrong behind the answers
-
-
 def test_two_hundred_at_once_are_all_answered(server):
     """More than there are threads, fewer than may wait."""
     sockets = [socket.create_connection((server.host, server.port), 60) for _ in range(200)]

@@ -16,14 +16,6 @@ from digits.datasets import idx
 from digits.paths import PROJECT_ROOT
 
 
-@pytest.fixture(scope='module')
-def server(serving, cnn_run):
-    with serving(cnn_run) as started:
-        yield started
-        assert started.stop() == 0
-        assert len(started.stderr) == 1  # the address: nothing went wrong behind the answers
-
-
 def test_the_same_answers_as_predict(server, script, cnn_run):
     lines = script('predict.py', '--run-dir', cnn_run, '--json', *PICTURES).stdout.splitlines()
     assert len(lines) == len(PICTURES) >= 10

@@ -24,14 +24,6 @@ from digits.paths import PROJECT_ROOT
 from digits.web import predictions
 
 
-@pytest.fixture(scope='module')
-def server(serving, cnn_run):
-    with serving(cnn_run) as started:
-        yield started
-        assert started.stop() == 0
-        assert len(started.stderr) == 1  # the address: nothing went wrong behind the answers
-
-
 @pytest.mark.parametrize(('method', 'path', 'body', 'headers', 'status'), [
     ('GET', '/nothing', None, {}, 404),
     ('GET', '/page/', None, {}, 404),
