@@ -7,7 +7,7 @@ than the others none is found; a dark desk around the sheet must be cut off.
 Survey: Casey and Lecolinet, "A Survey of Methods and Strategies in Character Segmentation", IEEE
 Trans. PAMI 18(7), 1996.
 """
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
@@ -30,12 +30,14 @@ class Page(NamedTuple):
     images: uint8 [n, 28, 28], white ink on black
     rows, columns: int [n], where each lies in the page's table, from 0, or -1 if it lies beside
         it; None if there is no table. Of several tables the rows are counted on.
+    tables: (rows, columns) of each
     """
 
     boxes: np.ndarray
     images: np.ndarray
     rows: Optional[np.ndarray] = None
     columns: Optional[np.ndarray] = None
+    tables: Sequence[Tuple[int, int]] = ()
 
 
 def read(path: Picture) -> Page:
@@ -81,7 +83,7 @@ def find(image: Image.Image) -> Page:
     images = np.array([_cut(bare, labels, number + 1, found.boxes[number]) for number in order])
     boxes = np.minimum(found.boxes[order] * -(-max(image.size) // MAX_SIDE), image.size * 2)
     return Page(boxes, images if len(boxes) > 1 else _alone(image, boxes[0], images), rows,
-                columns)
+                columns, [table.cells.shape for table in found_tables])
 
 
 def _in_tables(ink, mask, lines, found_tables):
