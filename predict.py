@@ -1,7 +1,8 @@
 """Which digit is in a picture? Restores the newest checkpoint and reads any picture file.
 
 IMAGE may also be a folder, for all pictures in it, or - for standard input. --page reads several
-digits in a picture, --labels scores labelled pictures, --plot and --feature-maps draw figures.
+digits in a picture, --table writes its tables as CSV, --labels scores labelled pictures, --plot and
+--feature-maps draw figures.
 
 $ python predict.py data/3-pencil-photo.jpg data/7-chalk.jpg data/8-dark-canvas.png
 data/3-pencil-photo.jpg  3   99.9%   (then 9: 0.0%)
@@ -17,7 +18,8 @@ from pathlib import Path
 from digits import command_line, figures, texts  # isort: skip: it says what is missing
 import numpy as np
 
-from digits.prediction import batches, classifier, page_plots, plots, results, scoring
+from digits.errors import UserError
+from digits.prediction import batches, classifier, page_plots, plots, results, scoring, tables
 
 
 def parse(argv):
@@ -34,6 +36,9 @@ def parse(argv):
                      'columns file and label; file is relative to its folder, or to IMAGE')
     how.add_argument('--random', action='store_true',
                      help='a random image of the test set, with its label')
+    parser.add_argument('--table', metavar='CSV', help='with --page, write the cells of printed '
+                        'tables: one line per row, one field per cell; for several pictures, each '
+                        'line begins with the name')
     parser.add_argument('--plot', metavar='FILE', help='draw the results')
     parser.add_argument('--feature-maps', metavar='FILE',
                         help='draw the feature maps of the convolutions for one picture')
@@ -51,6 +56,8 @@ def parse(argv):
         parser.error('--labels names the pictures; give at most their folder')
     if args.feature_maps and (args.labels or args.page):
         parser.error('--feature-maps is for one digit, not for --labels or --page')
+    if args.table and not args.page:
+        parser.error('--table is for --page')
     if args.plot and args.plot == args.feature_maps:
         parser.error('--plot and --feature-maps need different files')
     return args
@@ -88,9 +95,11 @@ def main(argv=None):
     for file, most in (args.plot, len(labels) or plots.MAX_RESULTS), (args.feature_maps, 1):
         if file:
             figures.check(file, names, most)
+    if args.table:
+        tables.check(args.table, names)
     width = max(map(texts.columns, names), default=0)
 
-    classify, failures, drawn, score = None, 0, [], scoring.Score(labels)
+    classify, failures, drawn, rows, score = None, 0, [], [], scoring.Score(labels)
     with contextlib.closing(random_image(args) if args.random else
                             batches.in_batches(names, args.page)) as parts:
         for pictures in parts:
@@ -110,12 +119,21 @@ def main(argv=None):
             elif args.plot:
                 drawn += readable
             show(shown, width, args)
+            for picture in readable if args.table else []:
+                try:
+                    rows += [[picture.name] * (len(names) > 1) + row
+                             for row in tables.cells(picture)]
+                except UserError as error:
+                    failures += 1
+                    print(f'predict.py: {error}', file=sys.stderr)
     if labels:
         print(json.dumps(score.summary()) if args.json else '\n'.join(score.lines()))
         if args.plot:
             plots.score(score, args.plot)
     elif drawn:
         (page_plots.draw if args.page else plots.results)(drawn, args.plot)
+    if rows:
+        tables.write(args.table, rows)
     if failures:
         raise SystemExit(1 if classify or labels else 2)
 

@@ -8,6 +8,8 @@ from digits.pictures.parts import Parts
 from digits.pictures.tables import Table
 
 WIDE = 1.35  # in heights of a digit: what is wider is more than one
+MAX_TOUCHING = 0.95  # of the ink in a table, in parts that touch its lines
+MAX_ACROSS = 0.22  # in parts that lie in several cells
 OUTSIDE = -1  # in place of a cell's number
 
 
@@ -17,7 +19,7 @@ def without_lines(mask: np.ndarray, printed: np.ndarray, thick: float) -> np.nda
     thick: of the lines, in pixels
     """
     rest = mask & ~printed
-    radius = int(thick) // 2 + 2
+    radius = int(thick / 2 + 2.5) + 1
     return rest | printed & parts.eroded(parts.dilated(rest, radius), radius)
 
 
@@ -42,9 +44,11 @@ def hold(found: Parts, table: Table, beside: np.ndarray) -> bool:
     inside &= found.sizes.max(1) > 0.4 * found.kept(inside).digit_height()
     if not inside.any():
         return False
-    crosses = np.logical_or.reduceat(beside[found.sorted_pixels()], found.starts)
-    crosses |= counts[first] < 0.75 * found.counts
-    return found.counts[inside & crosses].sum() <= 0.6 * found.counts[inside].sum()
+    touching = np.logical_or.reduceat(beside[found.sorted_pixels()], found.starts)
+    across = counts[first] < 0.75 * found.counts
+    weight = found.counts * inside
+    return (weight[touching].sum() <= MAX_TOUCHING * weight.sum() and
+            weight[across].sum() <= MAX_ACROSS * weight.sum())
 
 
 def digits_in(found: Parts, tables: List[Table]) -> Tuple[Parts, np.ndarray, np.ndarray]:
@@ -64,7 +68,8 @@ def digits_in(found: Parts, tables: List[Table]) -> Tuple[Parts, np.ndarray, np.
     return found, rows, columns
 
 
-def order_of(boxes: np.ndarray, rows: np.ndarray, tables: List[Table]) -> np.ndarray:
+def order_of(boxes: np.ndarray, rows: np.ndarray, columns: np.ndarray, tables: List[Table]
+             ) -> np.ndarray:
     """The order in which digits are read, int [n]: row by row, with what stands beside each."""
     x, y = ((boxes[:, k] + boxes[:, k + 2]) // 2 for k in (0, 1))
     bands, lines, offset, above = np.zeros(len(boxes), int), np.zeros(len(boxes), int), 0, 0
@@ -73,13 +78,16 @@ def order_of(boxes: np.ndarray, rows: np.ndarray, tables: List[Table]) -> np.nda
         band = (y > table.across.at[:, x]).sum(0)  # 0 is above it, n + 1 below
         mine = (rows >= above) & (rows < above + n)
         band[mine] = rows[mine] - above + 1
-        bands = np.where((band > 0) & ((rows < 0) | mine), offset + band, bands)
+        chosen = (band > 0) & ((rows < 0) | mine)
+        bands = np.where(chosen, offset + band, bands)
+        lines = np.where(chosen, (x > table.down.at[:, y]).sum(0), lines)
         offset, above = offset + n + 1, above + n
     for band in np.unique(bands[rows < 0]):
         if (rows[bands == band] < 0).all():  # lines of their own
             those = np.flatnonzero(bands == band)
             for number, line in enumerate(segmentation.lines_of(boxes[those])):
                 lines[those[line]] = number
+    lines = np.where(rows < 0, lines, columns + 1)
     return np.lexsort([x, lines, bands])
 
 
@@ -153,12 +161,15 @@ def _numbers(found, cells, tables, places):
     several = wide > WIDE * np.maximum(tall, 0.8 * usual)
     # A column of single digits, or of numbers of several.
     column = places[numbers + 1, 1]
+    share = several[inside].mean() if inside.any() else 0
     for each in np.unique(column[inside]):
         those = inside & (column == each)
-        if several[those].mean() > 0.2:
+        # Where few are written, the whole table says which.
+        if (several[those].sum() + 4 * share) / (those.sum() + 4) > 0.2:
             several[those] = wide[those] > 0.6 * np.minimum(tall[those], usual)
         else:
-            several[those] &= wide[those] > 2 * usual
+            for k in np.flatnonzero(those & several & (wide <= 2 * usual)):
+                several[k] = _side_by_side(found.boxes[which == k], tall[k])
     apart = (several | ~inside)[which]
     whole = found.renumbered(np.where(apart, -1, which))
     if not apart.any():
@@ -166,6 +177,12 @@ def _numbers(found, cells, tables, places):
     told = segmentation.digits_in(found.kept(apart))
     _, cell, _, first = _shares(told, _cells_of(told, tables))
     return whole.with_those_of(told), np.append(numbers[~several & inside], cell[first])
+
+
+def _side_by_side(boxes, tall):
+    """Whether two of them, tall for a digit, stand next to each other."""
+    left, _, right, _ = boxes[boxes[:, 3] - boxes[:, 1] > 0.7 * tall].T
+    return len(left) > 1 and left.max() > right.min()
 
 
 def _is_ink_of_its_cell(found, cells):

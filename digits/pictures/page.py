@@ -7,7 +7,7 @@ than the others none is found; a dark desk around the sheet must be cut off.
 Survey: Casey and Lecolinet, "A Survey of Methods and Strategies in Character Segmentation", IEEE
 Trans. PAMI 18(7), 1996.
 """
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
@@ -18,7 +18,7 @@ from digits.pictures.decoding import Picture, naming_errors, open_picture, uprig
 from digits.pictures.ink import ink_of
 from digits.pictures.normalisation import normalised
 
-MAX_SIDE = 2000  # pixels: a digit of a hundredth of a page still has MNIST's 20
+MAX_SIDE = 2400  # pixels: an A4 sheet of 200 dpi stays as it is
 MAX_OVERLAP = 4  # of the picture: the areas of all digits' boxes together
 NO_INK = 'no ink found; give a picture of digits, darker or lighter than the paper'
 
@@ -30,12 +30,14 @@ class Page(NamedTuple):
     images: uint8 [n, 28, 28], white ink on black
     rows, columns: int [n], where each lies in the page's table, from 0, or -1 if it lies beside
         it; None if there is no table. Of several tables the rows are counted on.
+    tables: (rows, columns) of each
     """
 
     boxes: np.ndarray
     images: np.ndarray
     rows: Optional[np.ndarray] = None
     columns: Optional[np.ndarray] = None
+    tables: Sequence[Tuple[int, int]] = ()
 
 
 def read(path: Picture) -> Page:
@@ -70,7 +72,7 @@ def find(image: Image.Image) -> Page:
     rows = columns = None
     if found_tables:
         found, rows, columns = cells.digits_in(found, found_tables)
-        order = cells.order_of(found.boxes, rows, found_tables)
+        order = cells.order_of(found.boxes, rows, columns, found_tables)
         rows, columns = rows[order], columns[order]
     else:
         found = segmentation.digits_in(found)
@@ -81,7 +83,7 @@ def find(image: Image.Image) -> Page:
     images = np.array([_cut(bare, labels, number + 1, found.boxes[number]) for number in order])
     boxes = np.minimum(found.boxes[order] * -(-max(image.size) // MAX_SIDE), image.size * 2)
     return Page(boxes, images if len(boxes) > 1 else _alone(image, boxes[0], images), rows,
-                columns)
+                columns, [table.cells.shape for table in found_tables])
 
 
 def _in_tables(ink, mask, lines, found_tables):
@@ -95,7 +97,8 @@ def _in_tables(ink, mask, lines, found_tables):
     printed |= cells.outside(ruled_lines.find(lines), found_tables)
     bare = np.where(printed, 0, ink)
     thick = max(np.median(lines.thickness) for table in found_tables for lines in table[:2])
-    kept = cells.without_lines(thresholds.by_part(bare, mask & ~printed), printed, thick)
+    own = thresholds.by_part(bare, mask & ~printed, even=False)
+    kept = cells.without_lines(own, printed, thick)
     bare[kept] = ink[kept]
     found = _without_dust(kept)
     near = np.logical_or.reduce([table.mask(mask.shape, 5) for table in found_tables])
@@ -114,7 +117,10 @@ def _remains(found, near, thick):
     beside = np.add.reduceat(near[found.sorted_pixels()], found.starts, dtype=int)
     left, top, right, bottom = found.boxes.T
     ends = near[top, left] & near[bottom - 1, right - 1] & (found.sizes.min(1) <= thick)
-    return (beside >= 0.7 * found.counts) | ends
+    height, width = near.shape
+    edge = (((left == 0) | (right == width)) & (bottom - top > height / 3) |
+            ((top == 0) | (bottom == height)) & (right - left > width / 3))
+    return (beside >= 0.7 * found.counts) | ends | edge
 
 
 def _without_dust(mask):

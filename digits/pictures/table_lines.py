@@ -71,9 +71,9 @@ def find(mask: np.ndarray, least: int) -> Lines:
         _extend(chains, column, pieces, step, slope)
         going = [_slope_of(chain) for chain in chains if len(chain) > 3]
         slope = float(np.median(going)) if going else slope
-    chains = [chain for chain in chains
-              if len(chain) >= max(3, 0.5 * ((chain[-1][0] - chain[0][0]) / step + 1))]
-    return _measured([np.array(chain) for chain in chains], mask, long, step, least)
+    chains = [np.array(part) for chain in chains for part in _unbroken(chain, step)]
+    chains = _rejoined(chains, step)
+    return _measured(chains, mask, long, step, least)
 
 
 def _pieces(count, tallest):
@@ -86,6 +86,58 @@ def _pieces(count, tallest):
         if total > 0.5 and last - first <= tallest:
             pieces.append(((weights * np.arange(first, last)).sum() / total, total))
     return pieces
+
+
+def _unbroken(chain, step):
+    """The chain, or if it wobbles or has many gaps, what lies between them; of three strips at
+    least. One or two strips beyond a gap at its ends are none of it.
+    """
+    columns = np.array(chain)[:, 0]
+    ends = np.flatnonzero(np.diff(columns) > 1.5 * step) + 1
+    parted = [chain[i:j] for i, j in zip([0, *ends], [*ends, len(chain)])]
+    for end in (0, -1):
+        while parted and len(parted[end]) < 3:
+            parted.pop(end)
+    chain = sum(parted, [])
+    if chain and len(chain) >= 0.5 * ((chain[-1][0] - chain[0][0]) / step + 1) and not _wobbles(
+            np.array(chain)):
+        return [chain]
+    return [part for part in parted if len(part) >= 3]
+
+
+def _wobbles(chain):
+    """Whether it is further from a smooth curve than a line is whose edges are a little rough."""
+    if len(chain) < 3:
+        return True
+    x, y, thick = chain.T
+    smooth = np.polyval(np.polyfit(x, y, min(3, len(x) - 2)), x)
+    return np.sqrt(((y - smooth) ** 2).mean()) > 0.4 + 0.2 * np.median(thick)
+
+
+def _rejoined(chains, step):
+    """The chains, two as one where the end of one leads into the other: digits can hide a line."""
+    chains = sorted(chains, key=len, reverse=True)
+    if len(chains) > MAX_PIECES:
+        return chains
+    kept: List[np.ndarray] = []
+    for chain in chains:
+        x, y = chain[:, 0], chain[:, 1]
+        for number, longer in enumerate(kept):
+            beyond = (x < longer[0, 0]) | (x > longer[-1, 0])
+            end = longer[:12] if x[0] < longer[0, 0] else longer[-12:]
+            far = max(longer[0, 0] - x[-1], x[0] - longer[-1, 0], 0)
+            if beyond.mean() < 0.5 or far > 8 * step:
+                continue
+            off = min(np.median(abs(np.polyval(np.polyfit(*near[:, :2].T, 1), x) - y))
+                      for near in (end, longer))
+            # Side by side for a while, they are one; lines of two rows of boxes are not.
+            if off <= (1.5 + 0.01 * far if beyond.all() else 6):
+                joined = np.concatenate([longer, chain[beyond]])
+                kept[number] = joined[np.argsort(joined[:, 0])]
+                break
+        else:
+            kept.append(chain)
+    return kept
 
 
 def _slope_of(chain):
@@ -127,8 +179,7 @@ def _measured(chains, mask, long, step, least):
     lines = []
     for chain in chains:
         x, y, thick = chain.T
-        smooth = np.polyval(np.polyfit(x, y, min(3, len(x) - 2)), x)
-        if np.sqrt(((y - smooth) ** 2).mean()) > 0.4 + 0.2 * np.median(thick):
+        if _wobbles(chain):
             continue  # strokes of digits that happen to stand below each other
         slope = [(y[k + 2] - y[k]) / (x[k + 2] - x[k]) for k in (0, -3)]
         if max(map(abs, slope)) > MAX_SLOPE:
@@ -143,13 +194,14 @@ def _measured(chains, mask, long, step, least):
             inside = (rows >= 0) & (rows < height)
             on[inside] |= long[rows[inside], columns[inside]]
             inked[inside] |= mask[rows[inside], columns[inside]]
-        near = (columns > x[0] - 1.5 * step) & (columns < x[-1] + 1.5 * step)
+        near = (columns > x[0] - 0.75 * step) & (columns < x[-1] + 0.75 * step)
         printed = np.flatnonzero(on & near)
         if len(printed) and printed[-1] + 1 - printed[0] >= 1.5 * least:
+            whole = (on | inked) & near
             inked = inked[printed[0]:printed[-1] + 1]
             # Strokes below each other have gaps as well, though not as near as dots or dashes.
             if inked.mean() > 0.85 or np.count_nonzero(np.diff(inked)) * DASH > 2 * len(inked):
-                lines.append((at, printed[0], printed[-1] + 1, np.median(thick), on & near,
+                lines.append((at, printed[0], printed[-1] + 1, np.median(thick), whole,
                               inked.mean()))
     if lines:  # a table's lines are about as thick as each other, and dotted alike
         lengths = np.array([line[2] - line[1] for line in lines])

@@ -130,9 +130,7 @@ def _sides(printed, places):
     """bool [n, m - 1]: whether each line is printed between its places [n, m], two by two."""
     shares = np.array([[_share(line, *pair) for pair in zip(at, at[1:])]
                        for line, at in zip(printed, places)])
-    usual = np.array([np.median(share[share > 0.3]) if (share > 0.3).any() else 1
-                      for share in shares])
-    return shares > 0.75 * usual[:, None]
+    return shares > 0.87 * shares.max(1, keepdims=True)
 
 
 def _share(printed, first, last):

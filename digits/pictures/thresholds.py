@@ -10,10 +10,13 @@ FAINTEST = 0.2  # of the dark parts: what is fainter is dirt, or shows through t
 SHARE = 0.45  # of a part's darkest ink
 
 
-def by_part(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def by_part(ink: np.ndarray, mask: np.ndarray, even: bool = True) -> np.ndarray:
     """The ink of a page, bool [h, w]: `mask`, or where contrast is uneven, with faint parts too.
 
-    ink: float [h, w], the printed lines erased; mask: where one threshold for all says it is.
+    ink: float [h, w], the printed lines erased
+    mask: where one threshold for all says it is
+    even: whether that does where contrast is even
+
     What hangs together at a low threshold is a part, whose own threshold is a share of the darkest
     ink in it.
     """
@@ -33,7 +36,7 @@ def by_part(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     dark = darkest[order][np.searchsorted(heavy, 0.8 * heavy[-1])]
     ratio = darkest / dark
     faint = ratio[found.sizes.max(1) > 0.4 * found.digit_height()] < EVEN
-    if faint.mean() < 0.01:
+    if even and faint.mean() < 0.01:
         return mask
     least = np.where(darkest < FAINTEST * dark, np.inf, SHARE * darkest)
     own = np.zeros_like(mask)

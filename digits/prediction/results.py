@@ -25,8 +25,9 @@ class Result:
 
     def __init__(self, name: str, images: Any = (), boxes: Optional[np.ndarray] = None,
                  error: str = '', label: Optional[int] = None, file: bool = True,
-                 rows: Optional[np.ndarray] = None, columns: Optional[np.ndarray] = None):
-        self.rows, self.columns = rows, columns
+                 rows: Optional[np.ndarray] = None, columns: Optional[np.ndarray] = None,
+                 tables: Sequence[Tuple[int, int]] = ()):
+        self.rows, self.columns, self.tables = rows, columns, tables
         self.name, self.images, self.boxes, self.file = name, images, boxes, file
         self.error, self.label = error, label
 

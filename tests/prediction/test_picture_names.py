@@ -24,6 +24,7 @@ def test_nothing_to_read_is_a_usage_error(script):
     (['a', '--page', '--feature-maps', 'x.png'], 'for one digit'),
     (['--labels', 'x.csv', '--feature-maps', 'x.png'], 'for one digit'),
     (['a', '--plot', 'x.png', '--feature-maps', 'x.png'], 'need different files'),
+    (['a', '--table', 'x.csv'], '--table is for --page'),
 ])
 def test_flags_that_contradict_each_other_are_a_usage_error(flags, word, capsys):
     with pytest.raises(SystemExit) as left:

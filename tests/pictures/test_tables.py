@@ -1,0 +1,79 @@
+"""digits.pictures.page on tables that are drawn here: each digit is found once, in its cell."""
+import drawn_tables
+import numpy as np
+import pytest
+
+from digits.pictures import page as pages
+
+
+@pytest.fixture(scope='module')
+def hand(clean_strokes):
+    """(images, labels) of digits without specks."""
+    return clean_strokes(400, seed=5)
+
+
+def found_in(drawn, page):
+    """(bool [n]: which of the digits are found, bool [n]: and in their cell, how many boxes more).
+
+    A digit is found if a box is its own, but for a few pixels.
+    """
+    middle = (page.boxes[:, :2] + page.boxes[:, 2:]) / 2
+    found, placed = np.zeros((2, len(drawn.boxes)), bool)
+    used = set()
+    for number, box in enumerate(drawn.boxes):
+        within = ((middle > box[:2]) & (middle < box[2:])).all(1)
+        near = abs(page.boxes - box).max(1) <= max(6, 0.3 * (box[3] - box[1]))
+        own = np.flatnonzero(within & near)
+        if len(own):
+            found[number] = True
+            used.add(own[0])
+            placed[number] = page.rows is not None and (
+                page.rows[own[0]], page.columns[own[0]]) == (drawn.rows[number],
+                                                             drawn.columns[number])
+    return found, placed, len(page.boxes) - len(used)
+
+
+@pytest.mark.parametrize('kind, share', [
+    ({}, 1),
+    ({'width': 1, 'shade': 0.4}, 1),
+    ({'width': 6}, 1),
+    ({'border': False}, 1),
+    ({'skew': 1}, 0.99),
+    ({'skew': 3}, 0.99),
+    ({'skew': -3, 'width': 2, 'shade': 0.6}, 0.99),
+    ({'bow': 8}, 0.99),
+    ({'bow': -12, 'skew': 1}, 0.99),
+    ({'dots': 3, 'width': 2}, 0.99),
+    ({'faint': 0.3}, 1),
+    ({'faint': 0.8}, 0.99),
+    ({'empty': 0.7}, 0.97),
+    ({'wander': 0.9, 'size': (0.6, 0.8)}, 0.97),  # some touch the lines
+    ({'margin': 0}, 0.97),
+    ({'header': True}, 0.99),
+    ({'desk': 60}, 0.99),
+    ({'desk': 40, 'skew': 1.5}, 0.99),
+    ({'cell': (200, 70), 'columns': 6, 'lengths': (2, 3)}, 0.96),
+    ({'cell': (160, 70), 'columns': 6, 'lengths': (1, 3)}, 0.97),
+    ({'rows': 1, 'columns': 8}, 1),
+    ({'rows': 4, 'columns': 5, 'cell': (220, 180)}, 1),
+], ids=str)
+def test_each_digit_of_a_table_in_its_cell(hand, kind, share):
+    """`share` of the digits of three tables are found in their cells, and few boxes are more."""
+    placed, more = [], 0
+    for seed in range(3):
+        drawn = drawn_tables.table(hand, seed, **kind)
+        page = pages.find(drawn.image)
+        _, right, extra = found_in(drawn, page)
+        placed.append(right)
+        more += extra
+        key = page.rows * 1000 + page.columns
+        assert (np.diff(key) >= 0).all()  # row by row
+    placed = np.concatenate(placed)
+    assert placed.mean() >= share
+    assert more <= (1 - share) * 1.5 * len(placed) + 1
+
+
+def test_a_sheet_of_a_thousand_digits(hand):
+    drawn = drawn_tables.table(hand, 0, rows=46, columns=25, cell=(60, 48), wander=0.8, skew=0.7)
+    _, placed, more = found_in(drawn, pages.find(drawn.image))
+    assert len(placed) > 1000 and placed.mean() > 0.99 and more < 10
