@@ -8,7 +8,6 @@ data/3-pencil-photo.jpg  3   99.99%   (then 9: 0.00%)
 data/7-chalk.jpg         7  100.00%   (then 3: 0.00%)
 data/8-dark-canvas.png   8  100.00%   (then 4: 0.00%)
 """
-import argparse
 import contextlib
 import json
 import sys
@@ -22,8 +21,7 @@ from digits.prediction import batches, classifier, plots, results, scoring
 
 def parse(argv):
     """The flags; a usage error if they contradict each other."""
-    parser = argparse.ArgumentParser(prog='predict.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line.Parser('predict.py', __doc__)
     parser.add_argument('images', nargs='*', metavar='IMAGE',
                         help='picture files, folders with pictures in them, or -')
     parser.add_argument('-r', '--recursive', action='store_true',
