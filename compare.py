@@ -6,7 +6,6 @@ mnist_cnn            MNIST     0 1 2 3 4  0.9957 ± 0.0003   3,274,634     79.7 
 mnist_softmax        MNIST     0 1 2 3 4  0.9181 ± 0.0013       7,850      2.6  defaults
 mnist_numpy_sigmoid  MNIST     0 1 2 3 4  0.8457 ± 0.0215       7,850      2.3  defaults
 """
-import argparse
 import json
 import subprocess
 import sys
@@ -48,8 +47,7 @@ def train(root: Path, script: str, flags: Sequence[str], options: Sequence[str],
 
 def main(argv=None):
     """Print the table; returns nothing."""
-    parser = argparse.ArgumentParser(prog='compare.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line.Parser('compare.py', __doc__)
     parser.add_argument('runs', nargs='?', type=Path, default=paths.RUNS, metavar='FOLDER',
                         help='where the runs are (default: runs/)')
     parser.add_argument('--train', nargs='?', const=1, type=command_line.positive_int,

@@ -5,7 +5,6 @@ Restores the newest checkpoint and serves one page on this machine. Programs sen
 $ python draw.py
 draw.py: http://127.0.0.1:8000/ reads with mnist_cnn/20261121-1500-seed4; Ctrl-C stops it
 """
-import argparse
 import os
 import sys
 import webbrowser
@@ -17,8 +16,7 @@ from digits.prediction import classifier
 
 def parse(argv):
     """The flags."""
-    parser = argparse.ArgumentParser(prog='draw.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line.Parser('draw.py', __doc__)
     parser.add_argument('--host', default='127.0.0.1', metavar='NAME',
                         help='the address to listen on (default 127.0.0.1: this machine only)')
     parser.add_argument('--port', type=command_line.port, default=8000, metavar='N',

@@ -9,7 +9,6 @@ data/3-pencil-photo.jpg  3   99.9%   (then 9: 0.0%)
 data/7-chalk.jpg         7   99.9%   (then 3: 0.0%)
 data/8-dark-canvas.png   8   99.9%   (then 4: 0.0%)
 """
-import argparse
 import contextlib
 import json
 import sys
@@ -24,8 +23,7 @@ from digits.prediction import batches, classifier, page_plots, plots, results, s
 
 def parse(argv):
     """The flags; a usage error if they contradict each other."""
-    parser = argparse.ArgumentParser(prog='predict.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line.Parser('predict.py', __doc__)
     parser.add_argument('images', nargs='*', metavar='IMAGE',
                         help='picture files, folders with pictures in them, or -')
     parser.add_argument('-r', '--recursive', action='store_true',

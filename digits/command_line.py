@@ -1,13 +1,15 @@
 """Flags that all scripts share, and exit statuses."""
 import argparse
 import contextlib
+import difflib
 import io
 import os
+import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Iterator, NoReturn, Optional, Sequence
 
 from digits import environment, paths
 from digits.errors import UserError
@@ -59,6 +61,24 @@ def device(text: str) -> str:
     if text in ('auto', 'cpu', 'gpu') or (kind == 'gpu' and colon and number.isdecimal()):
         return text
     raise argparse.ArgumentTypeError(f'{text!r} is none of auto, cpu, gpu, gpu:N')
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser with the script's docstring, whose errors are one sentence."""
+
+    def __init__(self, prog: str, description: Optional[str]):
+        super().__init__(prog=prog, description=description,
+                         formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message, with the flag that was probably meant; SystemExit(2)."""
+        head, _, words = message.partition('unrecognized arguments: ')
+        wrong = [word.split('=')[0] for word in words.split() if not head and word[0] == '-']
+        flags = re.findall(r'--[\w-]+', self.format_usage())
+        meant = [flag for word in wrong for flag in difflib.get_close_matches(word, flags, 1)]
+        hint = f'; did you mean {" and ".join(meant)}?' if meant else \
+            '; --help lists all flags' if wrong else ''
+        self.exit(2, f'{self.prog}: {message}{hint}\n')
 
 
 def data_flags(parser: argparse.ArgumentParser) -> None:

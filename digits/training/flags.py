@@ -20,12 +20,12 @@ REPEATED = ('data_dir', 'device', 'plots', 'quiet')
 NOT_IN_RECIPE = MAY_DIFFER | {'seed', 'dataset', 'summary_every'}
 
 
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that knows the option string of each flag."""
+class Parser(command_line.Parser):
+    """A Parser that knows the option string of each flag."""
 
-    def __init__(self, *args: Any, **options: Any):
+    def __init__(self, prog: str, description: Optional[str]):
         self.options: Dict[str, str] = {}  # {'batch_size': '--batch-size'}
-        super().__init__(*args, **options)
+        super().__init__(prog, description)
 
     def add_argument(self, *names: str, **options: Any) -> argparse.Action:
         """As ArgumentParser.add_argument."""
@@ -61,8 +61,7 @@ def parser(script: str, doc: Optional[str], *, steps: Optional[int] = None,
     A lesson may add flags of its own: run.json keeps them and --resume restores them. Those named
     like parameters of the lesson's inference are passed to it when a classifier is restored.
     """
-    made = Parser(prog=Path(script).name, description=doc,
-                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = Parser(Path(script).name, doc)
     command_line.data_flags(made)
     made.add_argument('--epochs', type=positive_int, default=epochs, metavar='N',
                       help='passes over the training images' + _default(epochs))

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Optional, Sequence, Union
 
+import numpy as np
 from tqdm import tqdm
 
 from digits import command_line
@@ -28,7 +29,9 @@ def from_here(folder: Union[str, Path]) -> str:
 
 def announce(data: Datasets, record: Record, model: Model) -> None:
     """Describe the run on stderr, and warn if it cannot be resumed exactly."""
-    parts = [f'{data.name}, {data.train.num_examples:,} training images',
+    count, outliers = data.train.num_examples, int(np.sum(data.train.labels > 9))
+    kinds = f' ({count - outliers:,} digits and {outliers:,} that are none)' if outliers else ''
+    parts = [f'{data.name}, {count:,} training images{kinds}',
              f'{record.parameters:,} parameters in {record.precision}']
     if record.steps:
         parts.append(f'continuing after step {record.steps:,} of {record.total_steps:,}')
@@ -66,7 +69,7 @@ class Progress:
     def __init__(self, total_steps: int, step: int, quiet: bool):
         self._total, self._bar = total_steps, tqdm(
             total=total_steps, initial=step, desc='first step', leave=False,
-            bar_format='step {n_fmt} of {total_fmt} {bar} {desc}, {remaining} left',
+            bar_format='step {n_fmt} of {total_fmt} {bar} {remaining} left, {desc}',
             disable=quiet or None)
         self._plain, self._printed = self._bar.disable and not quiet, time.perf_counter()
 

@@ -192,8 +192,8 @@ def test_a_terminal_sees_a_sign_of_life_at_once(small_dir, tmp_path, quiet):
         assert text == ''
         return
     assert text.startswith('starting TensorFlow ...\r')
-    assert re.search(r'\rstep \d+ of 2000 .* loss [\d.]+, validation [\d.]+, [\d,]+ images/s, ',
-                     text)
+    assert re.search(r'\rstep \d+ of 2000 .* [\d:]+ left, loss [\d.]+, validation [\d.]+, '
+                     r'[\d,]+ images/s', text)
     assert 'scoring the test images ...\r' in text
     shown = [line.split('\r')[-1] for line in text.split('\n')]  # what is left of each line
     assert not any('...' in line for line in shown)
