@@ -49,15 +49,18 @@ def scaled(strokes, side, x=.5, y=.5):
 
 @pytest.fixture(scope='module')
 def server(request, serving, tmp_path_factory):
-    """The page, by a run that was trained for a few seconds, or for screenshots by the newest."""
-    run = None
+    """The page, by a run that was trained for a few seconds, or for screenshots by the newest ones.
+    """
+    runs = []
     if request.config.getoption('--screenshots'):
         try:
-            run = classifier.newest_run()
+            runs = classifier.newest_runs()
         except UserError as error:
             print(error, file=sys.stderr)
     log = tmp_path_factory.mktemp('browser') / 'log'
-    with serving(run or request.getfixturevalue('cnn_run'), '--log', log) as started:
+    run, *others = runs or [request.getfixturevalue('cnn_run')]
+    more = [word for other in others for word in ('--run-dir', other)]
+    with serving(run, *more, '--log', log) as started:
         started.log = log
         yield started
 

@@ -4,7 +4,6 @@ With --screenshots DIR the README's pictures of it are made, too.
 """
 import io
 import json
-import re
 import urllib.request
 
 import browsing
@@ -22,7 +21,7 @@ server, window = browsing.server, browsing.window  # fixtures
 def test_all_ten_digits_are_drawn_and_read(window):
     page = window()
     page.shows('blank')
-    assert page.text('#hint') == '0 to 9, large, with mouse, finger or pen'
+    assert page.text('#hint') == '0 to 9, with mouse, finger or pen'
     read = {}
     for digit, strokes in DIGITS.items():
         page.draw(strokes)
@@ -224,9 +223,11 @@ def test_digits_of_any_size_are_read(window, share):
 def test_the_digit_stands_still_while_the_bars_move(window):
     page = window()
     page.page.evaluate("""() => {
-        window.seen = {digit: [], bars: []};
+        window.times = {digit: [], bars: []};
+        const shown = {};
         const keep = (name, what) => new MutationObserver(() => {
-            if (what() !== seen[name][seen[name].length - 1]) seen[name].push(what());
+            if (what() !== shown[name]) times[name].push(performance.now());
+            shown[name] = what();
         });
         keep('digit', () => digit.textContent).observe(digit, {childList: true});
         keep('bars', () => bars.innerText).observe(bars, {subtree: true, attributes: true});
@@ -234,13 +235,15 @@ def test_the_digit_stands_still_while_the_bars_move(window):
     page.draw(DIGITS[8], milliseconds=30)  # about three seconds
     page.shows('sure|doubt', 8)
     assert page.text('#sentence') in ('This is an\xa08', 'Not sure. An\xa08?')
-    seen = page.page.evaluate('window.seen')
-    assert len(seen['bars']) >= 10
-    assert len(seen['digit']) <= 4, seen['digit']
+    times = page.page.evaluate('times')
+    assert np.diff(times['digit']).min(initial=1000) > 390
+    assert len(times['bars']) > 2 * len(times['digit'])
 
 
 def test_the_log_has_one_final_answer_for_each_drawing(window, server):
     """Of one at rest, one cleared before it was, a picture, and one on a page that is left."""
+    page = window()
+    page.page.wait_for_timeout(500)  # for what the page of the test before says when it is left
     before = len(server.log.read_text().splitlines())
 
     def finals():
@@ -248,7 +251,6 @@ def test_the_log_has_one_final_answer_for_each_drawing(window, server):
         entries = map(json.loads, server.log.read_text().splitlines()[before:])
         return [entry['digit'] for entry in entries if entry.get('final')]
 
-    page = window()
     page.draw(DIGITS[7], milliseconds=10)
     page.shows('sure|doubt', 7)
     page.page.wait_for_timeout(2000)
@@ -267,91 +269,6 @@ def test_the_log_has_one_final_answer_for_each_drawing(window, server):
     page.settled()
     page.page.goto('about:blank')
     assert finals()[3:] == [3]
-
-
-def test_layers_come_when_asked_for_and_say_how_a_pixel_came_about(window):
-    page = window(viewport={'width': 1000, 'height': 1200})
-    page.draw(DIGITS[5])
-    page.shows('sure|doubt', 5)
-    assert page.page.locator('#layers canvas').count() == 0
-    page.page.locator('#maps summary').click()
-    sync_api.expect(page.page.locator('#layers canvas')).to_have_count(3)
-    captions = page.page.locator('#layers figcaption').all_inner_texts()
-    assert [caption.split('.')[0] for caption in captions[1:]] == [
-        'conv1: 32 maps of 28 × 28', 'conv2: 64 maps of 14 × 14', 'fc1: 1024 units']
-    assert all(re.search(r'Spoke most for the 5: (maps|units) \d+', each) for each in captions[1:])
-    canvas = page.page.locator('#layers canvas').nth(1)
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()  # 16 maps of 14 pixels and a gap in a row, 241 pixels in all
-    pixel = box['width'] / 241
-    page.page.mouse.move(box['x'] + (1 + 2 * 15 + 4.5) * pixel, box['y'] + (1 + 15 + 6.5) * pixel)
-    said = page.page.locator('#pixel')
-    sync_api.expect(said).to_contain_text('conv2, map 19, row 7, column 5: the sum is')
-    assert 'after bias and ReLU' in said.inner_text() and 'of 64' in said.inner_text()
-    assert page.page.locator('#pixel canvas').count() == 6  # three patches and three filters
-
-
-def test_layers_are_reached_with_the_keyboard_and_said_in_words(window):
-    page = window(viewport={'width': 1440, 'height': 900})  # beside the paper, and open
-    page.draw(DIGITS[3])
-    page.shows('sure|doubt', 3)
-    sync_api.expect(page.page.locator('#layers canvas')).to_have_count(3)
-    columns = [page.page.locator(name).bounding_box()['x']
-               for name in ('#paper', '#maps', '#answer')]
-    assert columns == sorted(columns) and columns[2] > columns[1] > columns[0] + 200
-    page.page.locator('#maps summary').focus()
-    page.page.keyboard.press('Tab')
-    said = page.page.locator('#said')
-    sync_api.expect(said).to_have_text(
-        re.compile(r'conv1, map \d+, row \d+, column \d+: the sum is'))
-    before = re.search(r'map (\d+), row (\d+), column (\d+)', said.inner_text()).groups()
-    page.page.keyboard.press('ArrowRight')
-    page.page.keyboard.press('ArrowDown')
-    after = ' '.join(str(int(each) + (at > 0)) for at, each in enumerate(before))
-    sync_api.expect(said).to_contain_text('map {}, row {}, column {}'.format(*after.split()))
-    page.page.keyboard.press('Tab')
-    page.page.keyboard.press('Tab')
-    sync_api.expect(said).to_contain_text('fc1, unit')
-    page.draw(DIGITS[3])  # live
-    page.settled()
-    assert page.page.locator('#layers canvas').count() == 3
-
-
-def test_two_networks_are_seen_side_by_side(browser, serving, cnn_run, soft_run):
-    with serving(cnn_run, '--run-dir', soft_run) as started:
-        page = browsing.Page(browser, started, locale='en-US')
-        sync_api.expect(page.page.locator('#networks li')).to_have_count(2)
-        page.draw(DIGITS[3])
-        page.shows('sure|doubt', 3)
-        page.settled()
-        asked = urllib.request.Request(
-            f'{started.url}predict?with=others', (PROJECT_ROOT / 'data/8-dark-canvas.png')
-            .read_bytes(), {'Content-Type': 'image/png'})
-        page.page.locator('#file').set_input_files(str(PROJECT_ROOT / 'data/8-dark-canvas.png'))
-        with urllib.request.urlopen(asked) as response:
-            answer = json.load(response)
-        other, = answer['others']
-        page.settled()
-        said = [each['digit'] for each in (answer, other)]
-        read = page.page.locator('#networks strong').all_inner_texts()
-        assert [int(each.rstrip('?')) for each in read] == said
-        assert page.text('#digit') == str(answer['digit'])
-        page.page.wait_for_timeout(300)  # the bars slide
-        lengths = page.page.evaluate("""() => [...document.querySelectorAll('#bars .bar + .bar')]
-            .map((bar) => parseFloat(getComputedStyle(bar, '::before').width) / bar.clientWidth)""")
-        scale = .4 if other.get('doubt') == 'unlike any digit' else 1
-        assert lengths == pytest.approx([scale * each for each in other['probabilities']], abs=.02)
-        page.context.close()
-        assert page.wrong == []
-
-
-@pytest.fixture(scope='module')
-def soft_run(tmp_path_factory, small_dir):
-    import mnist_softmax
-    folder = tmp_path_factory.mktemp('softmax') / 'run'
-    mnist_softmax.main(['--steps', '200', '--validation-size', '500', '--quiet',
-                        '--data-dir', str(small_dir), '--run-dir', str(folder)])
-    return folder
 
 
 def test_a_phone_in_korean_draws_with_a_finger(window):
@@ -406,17 +323,23 @@ def test_screenshots(window, request, tmp_path):
     asked = request.config.getoption('--screenshots')
     folder = type(tmp_path)(asked) if asked else tmp_path
     folder.mkdir(exist_ok=True)
-    wide = {'viewport': {'width': 1064, 'height': 760}}
+    wide, wider = ({'viewport': {'width': width, 'height': height}}
+                   for width, height in ((1064, 760), (1400, 940)))
     phone = {'viewport': {'width': 390, 'height': 844}, 'device_scale_factor': 2}
     for name, strokes, how in (
-            ('desktop', DIGITS[3], wide), ('korean', DIGITS[5], {**wide, 'locale': 'ko-KR'}),
-            ('not-sure', STAR, wide), ('phone', DIGITS[8], {**phone, 'color_scheme': 'dark'})):
+            ('desktop', DIGITS[3], wider), ('maps', DIGITS[2], {**wider, 'color_scheme': 'dark'}),
+            ('korean', DIGITS[5], {**wide, 'locale': 'ko-KR'}),
+            ('not-sure', STAR, wide), ('phone', DIGITS[8], {**phone, 'color_scheme': 'dark'}),
+            ('landscape', DIGITS[2], {'viewport': {'width': 844, 'height': 390}})):
         page = window(**how)
         page.draw(strokes)
+        page.settled()
+        if how['viewport'] == wider['viewport']:  # the sum behind a pixel
+            page.page.locator('#layers canvas').nth(int(name == 'maps')).press('Home')
+            sync_api.expect(page.page.locator('#pixel p')).to_contain_text('the sum is')
         shot(page, folder, name)
-        assert (folder / f'draw-{name}.png').stat().st_size < 100_000
-    page = window(viewport={'width': 1064, 'height': 1250}, color_scheme='dark')
-    page.draw(DIGITS[2])
-    page.page.locator('#maps summary').click()
-    sync_api.expect(page.page.locator('#layers canvas')).to_have_count(3)
-    shot(page, folder, 'maps')
+        assert (folder / f'draw-{name}.png').stat().st_size < 130_000
+    page = window(**wide)
+    page.page.locator('#file').set_input_files(str(PROJECT_ROOT / 'data/pages/numbers.jpg'))
+    page.shows('page')
+    shot(page, folder, 'several')

@@ -4,7 +4,7 @@ import { announce } from './answer.js';
 import { explain } from './ask.js';
 
 const MOST = 3;                   // maps of a layer that are framed: those that spoke most
-const DENSE = 64;                 // units of a dense layer in a row
+const DENSE = 96;                 // units of a dense layer in a row
 
 const $ = (id) => document.getElementById(id);
 let layers = [], digit = 0;
@@ -40,9 +40,7 @@ function gridOf([maps, height, width]) {
 }
 
 function makeFigures() {
-  const input = document.createElement('figure');
-  const caption = Object.assign(document.createElement('figcaption'), { textContent: text.seen });
-  input.append(caption, Object.assign(new Image(), { alt: text.seen }));
+  const input = Object.assign(new Image(), { alt: text.seen });
   $('layers').replaceChildren(input, ...layers.map((layer, at) => {
     const figure = document.createElement('figure');
     const canvas = Object.assign(document.createElement('canvas'), { tabIndex: 0 });
@@ -76,28 +74,28 @@ function paint(layer, at) {
   canvas.width = Math.min(across, maps) * (width + gap) + gap;
   canvas.height = Math.ceil(maps / across) * (height + gap) + gap;
   const image = new ImageData(canvas.width, canvas.height);
+  const pixels = new Uint32Array(image.data.buffer);
   for (let map = 0; map < maps; map += 1) {
     const [left, top] = corner(layer, map);
     for (let row = 0; row < height; row += 1) {
       for (let column = 0; column < width; column += 1) {
         const grey = bytes[(map * height + row) * width + column];
-        image.data.set([grey, grey, grey, 255], 4 * ((top + row) * canvas.width + left + column));
+        pixels[(top + row) * canvas.width + left + column] = 0xff000000 | (grey * 0x010101);
       }
     }
   }
   const context = canvas.getContext('2d');
   context.putImageData(image, 0, 0);
   const style = getComputedStyle(canvas);
-  if (!layer.dense) {
-    context.strokeStyle = style.getPropertyValue('--frame');
-    for (const map of best.slice(0, MOST).filter((each) => spoke[each] > 0)) {
-      const [left, top] = corner(layer, map);
-      context.strokeRect(left - 0.5, top - 0.5, width + 1, height + 1);
-    }
-  }
+  const frame = (map, colour) => {
+    const [left, top] = corner(layer, map);
+    context.strokeStyle = context.fillStyle = style.getPropertyValue(colour);
+    if (!layer.dense) context.strokeRect(left - 0.5, top - 0.5, width + 1, height + 1);
+    return [left, top];
+  };
+  for (const map of best.slice(0, MOST)) if (spoke[map] > 0) frame(map, '--frame');
   if (chosen && chosen.layer === at) {
-    const [left, top] = corner(layer, chosen.map);
-    context.fillStyle = style.getPropertyValue('--point');
+    const [left, top] = frame(chosen.map, '--point');
     context.fillRect(left + chosen.column, top + chosen.row, 1, 1);
   }
 }
@@ -181,14 +179,11 @@ function showWords(words, channels, aloud) {
     const term = Object.assign(document.createElement('div'), { className: 'term' });
     const name = channel.of > 1 ? text.channel(channel.channel + 1) : '';
     term.append(tile(channel.patch, 0, text.patch), '×', tile(channel.filter, -1, text.filter),
-      `= ${signed(channel.sum)}`, Object.assign(document.createElement('small'),
-        { textContent: name }));
+      Object.assign(document.createElement('small'),
+        { textContent: `${name} = ${signed(channel.sum)}` }));
     return term;
   });
-  if (channels.length && channels[0].of > channels.length) {
-    terms.push(Object.assign(document.createElement('small'),
-      { textContent: text.otherChannels(channels[0].of - channels.length) }));
-  }
+  if (terms.length > 1) terms.push(text.otherChannels(channels[0].of - channels.length));
   const sentences = Object.assign(document.createElement('p'), { textContent: words.join(' ') });
   $('pixel').replaceChildren(...terms, sentences);
   if (aloud) announce(words.join(' '));

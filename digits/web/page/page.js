@@ -86,13 +86,16 @@ ask.start({
 
 // Until the server answers, which may not yet run or run no more.
 function greet() {
-  fetch('healthz').then((response) => (response.ok ? response.json() : Promise.reject('fault'))).then(({ run, others }) => {
+  fetch('healthz').then((response) => {
+    if (!response.ok) throw Error('fault');
+    return response.json();
+  }).then(({ run, others }) => {
     const runs = [run, ...others];
     $('run').textContent = runs.join(', ');
     if ($('networks').children.length !== runs.length) makeBars(runs);
     if (paper.isBlank()) showNothing();
   }).catch((trouble) => {
-    if (paper.isBlank()) showTrouble(trouble === 'fault' ? trouble : 'offline');
+    if (paper.isBlank()) showTrouble(trouble.message === 'fault' ? 'fault' : 'offline');
     setTimeout(greet, 2000);
   });
 }

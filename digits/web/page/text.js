@@ -37,7 +37,7 @@ export const TEXT = {
     sum: (sum, after, stage) => `the sum is ${signed(sum)}, ${stage || 'which is passed on as'} `
       + `${after.toFixed(2)}.`,
     channel: (channel) => `from map ${channel}`, patch: 'patch', filter: 'filter',
-    otherChannels: (count) => `… and ${count} maps more`, nothing: 'Nothing drawn yet',
+    otherChannels: (count) => `… and ${count} more`, nothing: 'Nothing drawn yet',
     toCome: 'The digit and how sure the network is will appear here.',
     several: (count) => `${count} digits`,
     is: (digit) => `This is ${a(digit)}`, sure: (share) => `${share} sure`,
@@ -72,7 +72,7 @@ export const TEXT = {
     place: (layer, map, row, column) => `${layer}, 맵 ${map}, ${row}행 ${column}열:`,
     sum: (sum, after, stage) => `합은 ${signed(sum)}, ${applied(stage)} ${after.toFixed(2)}입니다.`,
     channel: (channel) => `맵 ${channel}`, patch: '입력 조각', filter: '필터',
-    otherChannels: (count) => `… 외 맵 ${count}개`, nothing: '아직 그린 숫자가 없습니다',
+    otherChannels: (count) => `… 외 ${count}개`, nothing: '아직 그린 숫자가 없습니다',
     toCome: '인식한 숫자와 확률이 여기에 표시됩니다.',
     several: (count) => `숫자 ${count}개`,
     is: (digit) => `${digit}입니다`, sure: (share) => `확률 ${share}`,
