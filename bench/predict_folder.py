@@ -22,18 +22,27 @@ sys.path.insert(0, str(PROJECT_ROOT))
 from digits import command_line  # noqa: E402
 from digits.datasets import strokes  # noqa: E402
 
+SIDES = ((28, 28), (80, 120), (200, 200))  # pixels, least and most, of the pictures in a folder
 
-def pictures(count, seed=0):
-    """Yield (file name, bytes) of `count` pictures, 80 to 120 pixels wide and high.
+
+def pictures(count, seed=0, sides=(80, 120)):
+    """Yield (file name, bytes) of `count` pictures, so many pixels wide and high.
 
     Digits of strokes.py, dark on light or light on dark, a quarter each: photographs (colours,
     uneven light, noise, JPEG), scans (colours, noise, JPEG), drawings (colours, PNG) and drawings
-    on nothing (transparent PNG).
+    on nothing (transparent PNG). At 28 pixels, MNIST's size, all are PNG in grey.
     """
     random = np.random.RandomState(seed)
+    least, most = sides
     for number, image in enumerate(strokes.make(count, seed)[0]):
-        side = random.randint(70, 100)
-        height, width = random.randint(max(side, 80), 121, 2)
+        if most == 28:
+            file = io.BytesIO()
+            Image.fromarray(image).save(file, 'PNG')
+            yield f'{number:06}.png', file.getvalue()
+            continue
+        side = random.randint(least * 7 // 8, least * 5 // 4)
+        side = min(side, most)
+        height, width = random.randint(max(side, least), most + 1, 2)
         ink = np.zeros([height, width, 1])
         top, left = random.randint(height - side + 1), random.randint(width - side + 1)
         ink[top:top + side, left:left + side, 0] = np.asarray(
@@ -80,10 +89,11 @@ def main():
         lines.append(f'- One picture, the whole process: {turns.spread(ratios)} times the import '
                      'of TensorFlow alone.')
         print(lines[-1], flush=True)
-        for count in (args.pictures // 10, args.pictures):
-            part = Path(folder, str(count))
+        for count, sides in [(args.pictures // 10, SIDES[1]),
+                             *((args.pictures, sides) for sides in SIDES)]:
+            part = Path(folder, f'{count} {sides}')
             part.mkdir()
-            for name, data in pictures(count):
+            for name, data in pictures(count, sides=sides):
                 (part / name).write_bytes(data)
             results = [measure('predict.py', '--run-dir', run, part, permitted=(0, 1))
                        for _ in range(args.rounds)]  # 1: it could not read all
@@ -92,13 +102,14 @@ def main():
             seconds, memory, _ = zip(*results)
             rates = [count / (each - statistics.median(one)) for each in seconds]
             lines.append(
-                f'- {count:,} pictures in a folder: {turns.spread(rates, "{:,.0f}")} a second '
+                f'- {count:,} pictures of {" to ".join(map(str, sorted(set(sides))))} pixels in a '
+                f'folder: {turns.spread(rates, "{:,.0f}")} a second '
                 f'beyond the time of one, {turns.spread([count / s for s in seconds], "{:,.0f}")} '
                 f'in all; the largest process took {max(memory):,.0f} MB.')
             print(lines[-1], flush=True)
     turns.write('predict', '\n'.join([
-        '## predict', '', 'predict.py with the CNN, on pictures of 80 to 120 pixels, half of them '
-        'JPEG and half PNG.', '', *lines, '',
+        '## predict', '', 'predict.py with the CNN, on pictures of which half are JPEG and half '
+        'PNG; those of 28 pixels are PNG.', '', *lines, '',
         f'{turns.machine()}; Python {sys.version.split()[0]}; {datetime.date.today()}; '
         f'n = {args.rounds}, median (range).', '']))
 

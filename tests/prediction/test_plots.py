@@ -52,6 +52,21 @@ def test_a_row_for_each_picture_with_a_bar_on_its_digit(tmp_path):
     assert (np.diff(bars) > 20).all()
 
 
+@pytest.mark.parametrize('digit', [0, 9])
+def test_a_probability_crosses_no_axis(tmp_path, monkeypatch, digit):
+    figure = []
+    monkeypatch.setattr(figures, 'save', lambda one, path: figure.append(one))
+    picture = read(tmp_path / 'x.png', digit, doubt='as much like 8')
+    picture.probabilities = np.eye(10)[[digit]]
+    plots.results([picture], tmp_path / 'plot.png')
+    renderer = figure[0].canvas.get_renderer()
+    figure[0].draw(renderer)  # lays it out
+    bars = figure[0].axes[2]
+    text, axis = bars.texts[0].get_window_extent(renderer), bars.get_window_extent(renderer)
+    assert bars.texts[0].get_text() == '99.9%'
+    assert axis.x0 < text.x0 and text.x1 < axis.x1 and axis.y0 < text.y0 and text.y1 < axis.y1
+
+
 def test_names_and_doubts_that_matplotlib_might_take_for_formulas(tmp_path, recwarn):
     names = ['a$b$.png', r'$\frac$.png', 'x' * 100 + '.png', '손글씨.png']
     pictures = [read(tmp_path / name, 3, doubt='$_$') for name in names]
