@@ -29,15 +29,18 @@ def test_the_paper_and_the_answer_are_in_one_window(window, width, height):
 
 
 @pytest.mark.parametrize('locale', ['en-US', 'ko-KR'])
-def test_nothing_wraps_at_360_pixels(window, locale):
-    page = window(locale=locale, viewport={'width': 360, 'height': 640})
+@pytest.mark.parametrize('width', [360, 1000, 1200, 1280])
+def test_the_buttons_are_one_line_under_the_paper(window, locale, width):
+    page = window(locale=locale, viewport={'width': width, 'height': 640})
+    paper = page.page.locator('.paper').bounding_box()
+    edge = paper['x'] + paper['width'] if width > 360 else 344
     tops = set()
     for name in ('#undo', '#redo', '#clear', '#choose'):
         box = page.page.locator(name).bounding_box()
         tops.add(box['y'])
-        assert box['height'] == 44 and box['x'] >= 0 and box['x'] + box['width'] <= 360
+        assert box['height'] == 44 and box['x'] >= 0 and box['x'] + box['width'] <= edge + 1
     assert len(tops) == 1
-    assert page.page.evaluate('document.documentElement.scrollWidth') == 360
+    assert page.page.evaluate('document.documentElement.scrollWidth') == width
 
 
 def test_nothing_moves_for_who_wants_no_motion(window):
