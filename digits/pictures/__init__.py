@@ -4,16 +4,18 @@ Public:
 
     read(path), to_mnist(image)      one digit: uint8 [28, 28]
     page.read(path), page.find(image)
-                                     several digits: their boxes and images, in reading order;
+                                     several digits, a Page: their boxes and images, in reading
+                                     order, and rows and columns where a table is printed;
                                      `from digits.pictures import page` imports what only pages need
     open_picture(path), upright(image), naming_errors(path)
                                      a decoded PIL image, at a bounded cost, as it was held
     FORMATS, ENDINGS                 how files of each format begin, and how their names end
     NO_INK, NO_DIGIT, SEVERAL        sentences of the UserErrors of read and to_mnist
 
-A picture's way goes down once: decoding, ink (and paper), ruled_lines (pages only), parts, digits
-(one_digit, page), normalisation. What these need in common, connected parts, boxes and windows,
-is in `parts`, which imports none of them.
+A picture's way goes down once: decoding, ink (and paper), lines (edge_lines of one digit;
+ruled_lines and tables of pages), parts, digits (one_digit; cells, segmentation and page),
+normalisation. What these need in common, connected parts, boxes and windows, is in `parts`, which
+imports none of them.
 """
 from digits.pictures.decoding import ENDINGS, FORMATS, naming_errors, open_picture, upright
 from digits.pictures.one_digit import NO_DIGIT, NO_INK, SEVERAL, read, to_mnist

@@ -1,0 +1,92 @@
+"""Pictures that are no ink on paper, textures, stripes, mazes: they are refused or read soon."""
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from digits.paths import PROJECT_ROOT
+
+SIDE = 2400  # pixels: what a page keeps of a larger picture
+
+
+def textures(side):
+    """Yield (name, bool or uint8 [side, side], light where True)."""
+    y, x = np.indices((side, side))
+    random = np.random.RandomState(0)
+    for step in (2, 4, 16):
+        yield f'diagonals {step}', (x + y) % step > 0
+    for step in (2, 3, 16):
+        yield f'stripes {step}', y % step > 0
+    yield 'columns', x % 4 > 0
+    yield 'wide diagonals', (2 * x + y) % 16 > 5
+    yield 'chessboard', ((x // 8 + y // 8) % 2) > 0
+    for step in (6, 16):
+        yield f'dots {step}', ~((x % step < step // 2) & (y % step < step // 2))
+    yield 'halftone', np.sin(x / 2.5) + np.sin(y / 2.5) > 2 * y / side - 1
+    yield 'rings', np.sin(np.hypot(x - side / 2, y - side / 2) / 3) > 0
+    yield 'noise', random.rand(side, side) > 0.5
+    yield 'coarse noise', np.kron(random.rand(side // 8, side // 8), np.ones((8, 8))) > 0.5
+    yield 'grid', (x % 20 > 1) & (y % 20 > 1)
+    yield 'strokes', ~((x % 8 < 3) & (y % 24 < 18))
+    walls = np.ones([side // 4] * 2, bool)
+    walls[::2, ::2] = False
+    walls[::2, 1::2] = random.rand(*walls[::2, 1::2].shape) > 0.5
+    yield 'maze', np.kron(walls, np.ones((4, 4), bool))
+    text = Image.new('L', (side, side), 255)
+    for line in range(0, side, 14):
+        ImageDraw.Draw(text).text((3, line), 'lorem ipsum dolor sit amet 0123456789 ' * 12, fill=0)
+    yield 'text', np.asarray(text) > 127
+
+
+CHILD = """
+import json, sys, time
+from digits.errors import UserError
+from digits.pictures import one_digit, page
+for read in (page.read, one_digit.read):
+    start, said = time.thread_time(), ''
+    try:
+        read(sys.argv[1])
+    except UserError as error:
+        said = str(error)
+    print(json.dumps([said, time.thread_time() - start]), flush=True)
+try:
+    with open('/proc/self/status') as file:
+        print(1024 * int(file.read().split('VmHWM:')[1].split()[0]))
+except OSError:
+    print(0)
+"""
+
+
+def cost(path):
+    """([what was said or '', seconds] as a page and as a digit, bytes of memory at most)."""
+    child = subprocess.run([sys.executable, '-c', CHILD, str(path)], capture_output=True, text=True,
+                           timeout=200, check=False, cwd=str(PROJECT_ROOT))
+    assert (child.returncode, child.stderr) == (0, ''), path
+    *rows, peak = map(json.loads, child.stdout.splitlines())
+    return rows, peak
+
+
+def check(folder, side):
+    for name, light in textures(side):
+        path = folder / f'{name}.png'
+        Image.fromarray(np.uint8(255 * light)).save(str(path))
+        assert os.path.getsize(str(path)) < 10 ** 7
+        rows, peak = cost(path)
+        for said, seconds in rows:
+            assert seconds < 10, (name, said, seconds)  # 4 s on an idle core, at the full side
+            assert not said or said.startswith(str(path)) and said.isprintable(), said
+        assert peak < 10 ** 9, (name, peak)
+
+
+def test_textures_cost_seconds_and_little_memory(tmp_path):
+    check(tmp_path, 640)
+
+
+@pytest.mark.slow
+@pytest.mark.rare
+def test_large_textures_do_so_too(tmp_path):
+    check(tmp_path, SIDE)
