@@ -120,6 +120,10 @@ def weights(layer: np.ndarray, path: Union[str, Path]) -> None:
     figure = new(9, 0.5 + 8.7 * len(drawn) / drawn.shape[1])
     axes = figure.subplots()
     show(axes, drawn, cmap='gray', vmin=-largest, vmax=largest)
+    if layer.shape[2] == 10:  # a digit each
+        step = (drawn.shape[1] - 1) / 10
+        axes.set_xticks([step * (digit + 0.5) for digit in range(10)])
+        axes.set_xticklabels(range(10))
     axes.set_facecolor('lightsteelblue')
     axes.set_title(f'grey is 0, black {-largest:.2g}, white {largest:.2g}', fontsize=9, loc='left')
     save(figure, path)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import compare
 import mnist_cnn
 import mnist_distributed
 import mnist_numpy_sigmoid
@@ -191,3 +192,29 @@ def test_data_readme_has_the_checksums_that_downloads_are_held_to():
     text = TEXTS[PROJECT_ROOT / 'data/README.md']
     for file, (size, sha256) in download.FILES.items():
         assert f'| {file} | {size:,} | {sha256} |' in text
+
+
+def test_figures_have_one_source():
+    """README.md's table of the lessons; what repeats its figures has the same."""
+    accuracy = r'(\d\.\d{4}) ± (\d\.\d{4})'
+    in_table = rf'^\| `(mnist_\w+)\.py` \|.*\| ([\d,]+) \| {accuracy} \| ([\d.]+) \|$'
+    rows = re.findall(in_table, ENGLISH, re.MULTILINE)
+    assert len(rows) == 3
+    assert rows == re.findall(in_table, KOREAN, re.MULTILINE)
+    _, _, mean, _, seconds = next(row for row in rows if row[0] == 'mnist_cnn')
+    for text in (ENGLISH, KOREAN):  # the first sentence
+        assert f'{mean}' in text.split('\n\n')[3] and re.search(
+            rf'\b{seconds}(초| seconds)', text.split('![')[0])
+    shown = re.findall(rf'^(mnist_\w+) +MNIST +0 1 2 3 4  {accuracy} +([\d,]+) +([\d.]+)',
+                       compare.__doc__, re.MULTILINE)
+    assert {(script, parameters, mean, sd, float(seconds))
+            for script, mean, sd, parameters, seconds in shown} == {
+        (*row[:4], float(row[4])) for row in rows}
+
+
+def test_one_run_prints_the_same_everywhere():
+    """The lesson's docstring, README.md and README.ko.md show one run of mnist_cnn.py."""
+    lines = re.findall(r'^(?:validation|test) accuracy: .*$', mnist_cnn.__doc__, re.MULTILINE)
+    assert len(lines) == 2
+    for text in (ENGLISH, KOREAN):
+        assert '\n'.join(lines) in text

@@ -58,11 +58,11 @@ def curves(evaluations: Dict[str, Dict[str, float]], path: Path) -> None:
     left, right = figure.subplots(1, 2)
     steps, entries = list(map(int, evaluations)), list(evaluations.values())
     left.plot(steps, [entry.get('loss', np.nan) for entry in entries], 'o--', color=figures.ORANGE,
-              label='training')
+              label='training: the last minibatch, with\ndropout and whatever makes it harder')
     left.plot(steps, [entry['validation_loss'] for entry in entries], 's-', color=figures.BLUE,
-              label='validation')
-    left.set(title='loss (of training: the last minibatch)', xlabel='step', ylim=(0, None))
-    left.legend(frameon=False)
+              label='validation: without, so it can be lower')
+    left.set(title='loss', xlabel='step', ylim=(0, None))
+    left.legend(frameon=False, fontsize=8)
     right.plot(steps, [entry['validation_accuracy'] for entry in entries], 's-', color=figures.BLUE)
     right.set(title='accuracy on validation images', xlabel='step')
     for axes in (left, right):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, Optional, Tuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from digits.datasets.dataset import Batch, Datasets
@@ -24,6 +24,7 @@ from digits.training.record import Record
 try:
     import tensorboard
     from tensorboard.compat.proto import event_pb2, summary_pb2
+    from tensorboard.plugins.hparams import plugin_data_pb2
     from tensorboard.plugins.hparams import summary_v2 as hparams
     from tensorboard.plugins.pr_curve import metadata as pr_curve
     from tensorboard.summary.writer.record_writer import RecordWriter
@@ -35,6 +36,14 @@ except ImportError as lacking:
 BUCKETS = 30  # of a histogram, as in TensorBoard
 THRESHOLDS = 101  # of a precision-recall curve: 0, 0.01, ..., 1
 MAX_MISSED = 64  # missed digits in one image
+# Shown beside a chart: why training can be above validation.
+DESCRIPTIONS = {
+    'loss': 'Training: of the last minibatch, with what makes training harder, such as dropout, '
+            'warped images and images that are not digits. Validation: without these, so it can be '
+            'lower.',
+    'accuracy': 'Training: of the last minibatch. Validation: of images that are not trained on.'}
+FIRST = ('script', 'seed')  # of the columns of HParams
+COLUMNS = (*FIRST, 'steps', 'epochs', 'batch_size', 'learning_rate', 'validation_size', 'precision')
 WATCHED = 200  # validation images for histograms of activations
 
 
@@ -82,14 +91,32 @@ class RunSummaries:
         self._training = Events(folder, step + 1)
         self._validation = (Events(folder / 'validation', step + 1)
                             if data.validation.num_examples else None)
-        flags = {name: value if isinstance(value, (bool, int, float, str)) else str(value)
-                 for name, value in record.flags.items()
-                 if value is not None and (name not in NOT_IN_RECIPE or name == 'seed')}
-        self._training.add(step + 1, summary=summary_pb2.Summary.FromString(
-            hparams.hparams_pb(flags).SerializeToString()))
+        self._hyperparameters(step + 1, record)
         if model.graph is not None:
             self._training.add(0, graph_def=model.graph.as_graph_def(
                 add_shapes=True).SerializeToString())
+
+    def _hyperparameters(self, step, record):
+        """Write script and flags, under the run's name, and the columns that HParams begins with.
+        """
+        flags = {'script': record.script, **record.flags}
+        flags = {name: value if isinstance(value, (bool, int, float, str)) else str(value)
+                 for name, value in flags.items()
+                 if value is not None and (name not in NOT_IN_RECIPE or name == 'seed')}
+        columns = hparams.hparams_config_pb(
+            [hparams.HParam(name) for name in dict.fromkeys([*COLUMNS, *flags])],
+            [hparams.Metric('test_accuracy', display_name='test accuracy'),
+             hparams.Metric('accuracy', 'validation', 'validation accuracy')])
+        content = columns.value[0].metadata.plugin_data
+        described = plugin_data_pb2.HParamsPluginData.FromString(content.content)
+        for info in described.experiment.hparam_infos:
+            if info.name in FIRST and hasattr(info, 'differs'):  # newer ones sort by it
+                info.differs = True
+        content.content = described.SerializeToString()
+        name = '/'.join(self._folder.resolve().parts[-2:])
+        for part in columns, hparams.hparams_pb(flags, trial_id=name):
+            self._training.add(step, summary=summary_pb2.Summary.FromString(
+                part.SerializeToString()))
 
     def training(self, step: int, **scalars: float) -> None:
         """Write scalars of training after a step, by name."""
@@ -121,19 +148,26 @@ class RunSummaries:
         if weights.ndim == 4:
             grid = _grid(weights[:, :, 0].transpose(2, 0, 1), 8)
         elif weights.ndim == 2 and len(weights) == 784:
-            grid = _grid(weights.T.reshape(-1, 28, 28), 2)
+            names = list(map(str, range(10))) if weights.shape[1] == 10 else []
+            grid = _grid(weights.T.reshape(-1, 28, 28), 2, names)
         else:
             return
         self._training.values(step, [_image(f'{name}/images', grid)])
 
     def missed(self, step: int, images: np.ndarray, labels: np.ndarray,
                probabilities: np.ndarray) -> None:
-        """Write misclassified images uint8 [n, 28, 28], and precision and recall of each digit."""
+        """Write misclassified images uint8 [n, 28, 28], and precision and recall of each digit.
+
+        Below each image are its label and the prediction: 4 as 9.
+        """
         wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)[:MAX_MISSED]
         values = [_precision_recall(digit, labels == digit, probabilities[:, digit])
                   for digit in range(10)]
         if wrong.size:
-            values.append(_image('missed', _grid(images[wrong].astype(np.float32), 2)))
+            found = probabilities[wrong].argmax(axis=1)
+            values.append(_image('missed', _grid(
+                images[wrong].astype(np.float32), 2,
+                [f'{label} as {digit}' for label, digit in zip(labels[wrong], found)])))
         assert self._validation is not None
         self._validation.values(step, values)
 
@@ -197,8 +231,17 @@ class RunSummaries:
 
 
 def _scalars(scalars):
-    return [summary_pb2.Summary.Value(tag=name, simple_value=float(value))
+    return [summary_pb2.Summary.Value(tag=name, simple_value=float(value), metadata=_metadata(name))
             for name, value in scalars.items()]
+
+
+def _metadata(name):
+    """A scalar's description; TensorBoard's fast loader keeps it only with a data class."""
+    found = summary_pb2.SummaryMetadata(summary_description=DESCRIPTIONS.get(name, ''))
+    found.plugin_data.plugin_name = 'scalars'
+    if hasattr(summary_pb2, 'DataClass'):  # not in 1.15
+        found.data_class = summary_pb2.DataClass.Value('DATA_CLASS_SCALAR')
+    return found
 
 
 def _histogram(name, array):
@@ -223,15 +266,26 @@ def _image(name, pixels):
         height=height, width=width, colorspace=1, encoded_image_string=file.getvalue()))
 
 
-def _grid(tiles, scale):
+def _caption(text, width):
+    """A line of text below a tile: uint8 [12, width]."""
+    line = Image.new('L', (width, 12))
+    ImageDraw.Draw(line).text((2, 0), text, fill=255)
+    return np.asarray(line)
+
+
+def _grid(tiles, scale, captions=()):
     """float [n, h, w] -> uint8: eight tiles per row, enlarged by `scale`, grey between.
 
+    captions: a text below each tile, or none.
     White is the largest magnitude. Black is 0, or its negative if there are negative values.
     """
     most = np.abs(tiles).max() or 1.0
     least = -most if tiles.min() < 0 else 0.0
     pixels = np.rint(255 * (tiles - least) / (most - least)).astype(np.uint8)
     pixels = pixels.repeat(scale, axis=1).repeat(scale, axis=2)
+    if captions:
+        lines = np.stack([_caption(text, pixels.shape[2]) for text in captions])
+        pixels = np.concatenate([pixels, lines], axis=1)
     pixels = np.pad(pixels, ((0, -len(pixels) % 8), (1, 1), (1, 1)), 'constant',
                     constant_values=96)
     count, height, width = pixels.shape

@@ -16,7 +16,7 @@ LARGE = [np.float32(60000), np.float32(-60000), np.float32(1e30), np.finfo(np.fl
 def new_summaries(folder):
     """The summaries of a run without a graph and without validation images."""
     nothing = SimpleNamespace(num_examples=0, in_order=lambda _: iter(()))
-    record = SimpleNamespace(seconds={'training': 0.0}, flags={'learning_rate': 0.1})
+    record = SimpleNamespace(script='mine', seconds={'training': 0.0}, flags={'learning_rate': 0.1})
     return tensorboard.RunSummaries(folder, SimpleNamespace(graph=None),
                                     SimpleNamespace(validation=nothing), record, 0)
 

@@ -179,8 +179,8 @@ def test_histograms_are_of_the_checkpoint_s_weights(runs, url):
 
 def test_images_are_filters_and_what_was_missed(url):
     for run, tag, least in (('cnn/seed0', 'conv1/W/images', (336, 168)),
-                            ('numpy/seed0', 'W/images', (464, 112)),
-                            ('cnn/seed0/validation', 'missed', (464, 56))):
+                            ('numpy/seed0', 'W/images', (464, 136)),
+                            ('cnn/seed0/validation', 'missed', (464, 68))):
         image = asked(url, 'plugin/images/images', run=run, tag=tag)[-1]
         with urllib.request.urlopen(f'{url}/data/plugin/images/individualImage?{image["query"]}'
                                     ) as answer:
@@ -211,6 +211,23 @@ def test_hyperparameters_and_result(url):
         groups = json.loads(answer.read().decode())['sessionGroups']
     found = {(group['hparams'].get('batch_size'), group['hparams']['seed']) for group in groups}
     assert {(50.0, 0.0), (50.0, 1.0)} <= found
+    assert {(group['name'], group['hparams']['script']) for group in groups} == {
+        ('cnn/seed0', 'mnist_cnn'), ('cnn/seed1', 'mnist_cnn'),
+        ('numpy/seed0', 'mnist_numpy_sigmoid')}
+    request = urllib.request.Request(
+        f'{url}/data/plugin/hparams/experiment', method='POST',
+        headers={'Content-Type': 'application/json'}, data=b'{"experimentName": ""}')
+    with urllib.request.urlopen(request) as answer:
+        experiment = json.loads(answer.read().decode())
+    assert [info['name'] for info in experiment['hparamInfos']][:2] == ['script', 'seed']
+    assert [info['name'] for info in experiment['metricInfos']][:1] == [
+        {'group': '', 'tag': 'test_accuracy'}]
+
+
+def test_the_chart_says_why_training_can_be_above_validation(url):
+    tags = asked(url, 'plugin/scalars/tags')
+    for run in ('cnn/seed0', 'cnn/seed0/validation', 'numpy/seed0'):
+        assert 'it can be lower' in tags[run]['loss']['description']
 
 
 def test_precision_and_recall_of_each_digit(runs, url):
