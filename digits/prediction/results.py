@@ -79,7 +79,7 @@ def describe(probabilities: np.ndarray, doubt: str = '') -> str:
     """
     digit, runner_up = np.argsort(-probabilities, kind='stable')[:2]  # as argmax: first of equals
     if doubt == calibration.UNLIKE:
-        return f'{f"{digit}?":28}not sure: {doubt}'
+        return f'{f"{digit}?":29}not sure: {doubt}'
     then = f'(then {runner_up}: {texts.percent(probabilities[runner_up])})'
     return (f'{digit}{"?" if doubt else " "} {texts.percent(probabilities[digit]):>6}   '
             + (f'{then:15}  not sure: {doubt}' if doubt else then))

@@ -31,7 +31,7 @@ def test_flags_that_contradict_each_other_are_a_usage_error(flags, word, capsys)
         predict.main(flags)
     assert left.value.code == 2
     out, err = capsys.readouterr()
-    assert not out and err.startswith('usage: predict.py') and word in err.splitlines()[-1]
+    assert not out and err.startswith('predict.py: ') and word in err and err.count('\n') == 1
 
 
 @pytest.mark.parametrize(('flags', 'sentence'), [

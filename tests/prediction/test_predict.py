@@ -154,7 +154,7 @@ def test_a_doubt_is_a_question_mark_and_a_reason():
                 for name in ('5.png', 'six.png', '7.png')]
     results.classify(pictures, lambda images: (rows, ['faint ink', '', 'two digits']))
     unlike = results.describe(rows[1], calibration.UNLIKE)
-    assert unlike == '6?                             not sure: unlike any digit'
+    assert unlike == '6?                           not sure: unlike any digit'
     assert [picture.line(7) for picture in pictures] == [
         '5.png    5?  41.2%   (then 3: 38.0%)  not sure: faint ink',
         'six.png  6   95.0%   (then 1: 3.0%)',
