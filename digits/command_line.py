@@ -70,6 +70,14 @@ class Parser(argparse.ArgumentParser):
         super().__init__(prog=prog, description=description,
                          formatter_class=argparse.RawDescriptionHelpFormatter)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As ArgumentParser.parse_known_args, which takes --seed=-- for no value at all."""
+        for word in sys.argv[1:] if args is None else args:
+            flag, is_given, value = word.partition('=')
+            if flag[:1] == '-' and is_given and value == '--':
+                self.error(f"argument {flag}: '--' is not a value")
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Print the message, with the flag that was probably meant; SystemExit(2)."""
         head, _, words = message.partition('unrecognized arguments: ')
@@ -78,7 +86,8 @@ class Parser(argparse.ArgumentParser):
         meant = [flag for word in wrong for flag in difflib.get_close_matches(word, flags, 1)]
         hint = f'; did you mean {" and ".join(meant)}?' if meant else \
             '; --help lists all flags' if wrong else ''
-        self.exit(2, f'{self.prog}: {message}{hint}\n')
+        line = printable(' '.join(f'{message}{hint}'.split('\n')))
+        self.exit(2, f'{self.prog}: {line}\n')
 
 
 def data_flags(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +98,12 @@ def data_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--dataset', choices=['auto', 'mnist', 'strokes'], default='auto',
                         help='mnist; strokes (drawn by a program, no download); auto: MNIST if '
                         'present or downloadable, else strokes (default)')
+
+
+def printable(text: Any) -> str:
+    """The text with control characters escaped: a name may hold what a terminal would obey."""
+    return ''.join(letter if letter.isprintable() or letter == '\n' else
+                   letter.encode('unicode_escape').decode() for letter in str(text))
 
 
 def quoted(words: Sequence[str]) -> str:
@@ -138,5 +153,5 @@ def run(main: Callable[[], Any]) -> None:
 
 
 def _leave(sentence, status):
-    print(f'{Path(sys.argv[0]).name}: {sentence}', file=sys.stderr)
+    print(f'{Path(sys.argv[0]).name}: {printable(sentence)}', file=sys.stderr)
     raise SystemExit(status) from None

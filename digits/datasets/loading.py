@@ -12,7 +12,7 @@ from typing import Any, List
 import numpy as np
 from tqdm import tqdm
 
-from digits import paths
+from digits import command_line, paths
 from digits.datasets import dataset, download, idx, ink, skeletons, splines, strokes, world
 from digits.errors import UserError
 
@@ -39,8 +39,8 @@ def load(args: argparse.Namespace, dtype: Any = np.float32) -> dataset.Datasets:
         except download.DownloadError as error:
             if args.dataset == 'mnist':
                 raise
-            print(f'{error}\nUntil then this learns from strokes: digits drawn by a program, '
-                  'not MNIST.', file=sys.stderr)
+            print(f'{command_line.printable(error)}\nUntil then this learns from strokes: digits '
+                  'drawn by a program, not MNIST.', file=sys.stderr)
             name = 'strokes'
     arrays = _strokes(args.quiet) if name == 'strokes' else idx.read_folder(folder)
     if name == 'MNIST' and hashlib.sha256(arrays[3].tobytes()).hexdigest() != MNIST_TEST_LABELS:

@@ -40,8 +40,8 @@ def histograms(folder):
     event_file_loader = pytest.importorskip('tensorboard.backend.event_processing'
                                             '.event_file_loader')
     file, = folder.glob('events.*')
-    return {value.tag: value.histo for event in
-            event_file_loader.LegacyEventFileLoader(str(file)).Load()
+    loader = getattr(event_file_loader, 'LegacyEventFileLoader', event_file_loader.EventFileLoader)
+    return {value.tag: value.histo for event in loader(str(file)).Load()
             for value in event.summary.value if value.HasField('histo')}
 
 

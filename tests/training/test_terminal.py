@@ -62,3 +62,12 @@ def test_a_mistake_is_one_line(script, words, said):
     assert (result.returncode, result.stdout) == (2, '')
     sentence, = result.stderr.splitlines()
     assert sentence.startswith(f'{words[0]}: ') and said in sentence
+
+
+@pytest.mark.parametrize('flags', [['--run-dir', 'x\x1b[2J', '--resume'], ['--xyz\x1b[2J'],
+                                   ['--seed', 'a\nb'], ['--seed=--']])
+def test_what_a_terminal_would_obey_is_escaped(script, flags):
+    result = script('mnist_softmax.py', *flags)
+    assert result.returncode == 2
+    sentence, = result.stderr.splitlines()
+    assert sentence.isprintable() and sentence.startswith('mnist_softmax.py: ')
