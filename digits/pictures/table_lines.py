@@ -71,9 +71,8 @@ def find(mask: np.ndarray, least: int) -> Lines:
         _extend(chains, column, pieces, step, slope)
         going = [_slope_of(chain) for chain in chains if len(chain) > 3]
         slope = float(np.median(going)) if going else slope
-    chains = [np.array(part) for chain in chains for part in _unbroken(chain, step)]
-    chains = _rejoined(chains, step)
-    return _measured(chains, mask, long, step, least)
+    whole = [np.array(part) for chain in chains for part in _unbroken(chain, step)]
+    return _measured(_rejoined(whole, step), mask, long, step, least)
 
 
 def _pieces(count, tallest):
