@@ -186,15 +186,14 @@ def _side_by_side(boxes, tall):
 
 
 def _is_ink_of_its_cell(found, cells):
-    """bool [parts]: all but specks, and ends of strokes from other cells."""
-    numbers, _, which = _union(found, cells)
-    largest = np.zeros(len(numbers))
+    """bool [parts]: all but specks, ends of strokes from other cells, and words in small print."""
+    numbers, box, which = _union(found, cells)
+    largest, height = np.zeros((2, len(numbers)))
     np.maximum.at(largest, which, found.counts)
-    tall = found.sizes.max(1)
-    height = np.zeros(len(numbers))
-    np.maximum.at(height, which, tall)
+    np.maximum.at(height, which, found.sizes.max(1))
     inside = numbers >= 0
     usual = np.median(height[inside]) if inside.any() else 0
-    keep = found.counts >= 0.04 * largest[which]
-    keep &= height[which] >= 0.35 * usual
-    return keep | (cells < 0)
+    wide, tall = (box[:, 2:] - box[:, :2]).T
+    words = (tall < 0.55 * usual) & ((np.bincount(which) >= 3) | (wide > 1.2 * tall))
+    keep = (found.counts >= 0.04 * largest[which]) & (height >= 0.35 * usual)[which]
+    return keep & ~words[which] | (cells < 0)

@@ -71,8 +71,8 @@ def find(mask: np.ndarray, least: int) -> Lines:
         _extend(chains, column, pieces, step, slope)
         going = [_slope_of(chain) for chain in chains if len(chain) > 3]
         slope = float(np.median(going)) if going else slope
-    lines = [np.array(part) for chain in chains for part in _unbroken(chain, step)]
-    return _measured(_rejoined(lines, step), mask, long, step, least)
+    whole = [np.array(part) for chain in chains for part in _unbroken(chain, step)]
+    return _measured(_rejoined(whole, step), mask, long, step, least)
 
 
 def _pieces(count, tallest):
