@@ -38,18 +38,14 @@ def inference(images, drop_rate=0.0):
         W = tf.get_variable('W', [7 * 7 * 64, 1024], initializer=he)
         b = tf.get_variable('b', [1024], initializer=zeros)
         h_fc1 = tf.nn.relu(tf.matmul(tf.reshape(h_pool2, [-1, 7 * 7 * 64]), W) + b)
-    h_drop = dropout(h_fc1, drop_rate)
     with tf.variable_scope('fc2'):
         W = tf.get_variable('W', [1024, 10], initializer=zeros)
         b = tf.get_variable('b', [10], initializer=zeros)
-        return tf.matmul(h_drop, W) + b
+        return tf.matmul(dropout(h_fc1, drop_rate), W) + b
 
 
 def cross_entropy(logits, labels):
-    """The mean over the minibatch, with label smoothing (Szegedy et al., 2016).
-
-    labels: [batch], 0 to 9, or 10 for an image that is not a digit.
-    """
+    """The mean, with label smoothing (Szegedy et al., 2016); labels [batch], 10 if not a digit."""
     targets = tf.one_hot(labels, 10)
     targets += (1.0 - tf.reduce_sum(targets, 1, keepdims=True)) / 10  # not a digit: 0.1 each
     return tf.losses.softmax_cross_entropy(targets, logits, label_smoothing=0.1)
