@@ -125,6 +125,8 @@ class _Session(tf.Session):
             with _signals_held():
                 return self._run_prepared(fetches, feed_dict, options, run_metadata)
         except tf.errors.ResourceExhaustedError as error:
+            if 'No space left' in error.message:  # a full disk
+                raise
             raise UserError('TensorFlow cannot get enough memory for so many images at once; use '
                             'a smaller --batch-size', 1) from error
 

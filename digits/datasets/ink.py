@@ -16,7 +16,8 @@ CENTRE = 14.0                   # index of the centre of mass, in x and in y
 
 # The pen. Lengths in pixels of the finished image.
 PEN_WIDTH = 2.35, 0.29      # median, and sd of the logarithm
-PEN_RADIUS = 0.65, 4.0      # thinner and thicker pens are brought to these radii
+PEN_RADIUS = 0.65, 2.75     # thinner and thicker pens are brought to these radii, those of the
+BROADEST = 4.0              # world's ways to this one
 SOFTNESS = 0.81, 1.19       # least and greatest width of the ramp from black to white at an edge
 ROUGHNESS = 0.16            # edges wander by 0 to this (sd), from pixel to pixel
 BLUR = 0.62                 # sd of the blots that lay the ink, in pen radii: see draw()
@@ -38,7 +39,8 @@ class Pen(NamedTuple):
     edge: np.ndarray        # float32 [n, 28, 28]: by how much the ink's edge is further out here
 
 
-def choose_pen(rng: Any, n: int, width: float = 1.0, freedom: float = 1.0) -> Pen:
+def choose_pen(rng: Any, n: int, width: float = 1.0, freedom: float = 1.0,
+               broadest: float = PEN_RADIUS[1]) -> Pen:
     """Draw n random pens; `width` and `freedom` multiply PEN_WIDTH's median and sd.
 
     rng: a RandomState, or what has its methods.
@@ -48,8 +50,8 @@ def choose_pen(rng: Any, n: int, width: float = 1.0, freedom: float = 1.0) -> Pe
     roughness = rng.uniform(0, ROUGHNESS, (n, 1, 1)).astype(np.float32)
     grain = paper()
     y, x = rng.randint(0, len(grain), (2, n), dtype=np.int64)
-    return Pen(np.clip(widths / 2, *PEN_RADIUS).astype(np.float32), softness.astype(np.float32),
-               roughness * grain[y, x])
+    radius = np.clip(widths / 2, PEN_RADIUS[0], broadest)
+    return Pen(radius.astype(np.float32), softness.astype(np.float32), roughness * grain[y, x])
 
 
 def limit_radius(pen: Pen, path: np.ndarray, max_radius: float) -> Pen:
@@ -88,7 +90,7 @@ def gaussians() -> np.ndarray:
     A row has the density relative to its peak, in whole UNITs, at the centres of 28 pixels. Places
     are SUBPIXELS to a pixel; levels BLUR_LEVELS, from sd 0, which stands for the least.
     """
-    levels = int(BLUR_LEVELS * BLUR * PEN_RADIUS[1]) + 2
+    levels = int(BLUR_LEVELS * BLUR * BROADEST) + 2
     sd = np.maximum(np.arange(levels), 1)[:, None, None] / BLUR_LEVELS
     place = np.arange(FRAME * SUBPIXELS)[:, None] / SUBPIXELS
     bell = np.exp(-((np.arange(FRAME) + 0.5 - place) / sd) ** 2 / 2)

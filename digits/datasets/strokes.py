@@ -28,7 +28,16 @@ from typing import Any, Callable, NamedTuple, Optional, Tuple, Union
 import numpy as np
 
 from digits.datasets.dataset import DataSet
-from digits.datasets.ink import FRAME, centre, choose_pen, frame, leave_specks, limit_radius
+from digits.datasets.ink import (
+    BROADEST,
+    FRAME,
+    PEN_RADIUS,
+    centre,
+    choose_pen,
+    frame,
+    leave_specks,
+    limit_radius,
+)
 from digits.datasets.skeletons import SKELETONS, Way
 from digits.datasets.splines import Skeleton, compile_way
 from digits.datasets.world import WORLD
@@ -66,6 +75,7 @@ class Style(NamedTuple):
     freedom: float = 1.0    # factor on the sd of rotation and slant: a 1 is read at any angle
     pens: float = 1.0       # factor on the sd of the pen's width
     widths: float = 1.0     # factor on the sd of the digit's width
+    broadest: float = PEN_RADIUS[1]  # the largest radius of a pen, in pixels
     max_radius: float = math.inf  # of the pen, in the digit's spread across its length
     max_sd: float = 2.0     # where the normal distributions of the hand are truncated, in sd
     specks: float = 0.04    # share of the images with a speck of dust
@@ -87,7 +97,8 @@ STYLES = (
 
 # Of the ways in digits/datasets/world.py: fitted to no data set, so one style for all, with more
 # spread; but a 1 is also written with so broad a pen that flag and base become one with it.
-WORLD_STYLE = Style(1.30, 0.0, 1.05, freedom=1.1, pens=1.3, widths=1.5, max_radius=0.45)
+WORLD_STYLE = Style(1.30, 0.0, 1.05, freedom=1.1, pens=1.3, widths=1.5, broadest=BROADEST,
+                    max_radius=0.45)
 WORLD_STYLES = tuple(
     WORLD_STYLE._replace(pen=1.4, pens=1.6, max_radius=math.inf, freedom=0.9) if digit == 1 else
     WORLD_STYLE for digit in range(10))
@@ -182,7 +193,8 @@ def draw_way(rng: np.random.RandomState, style: Style, way: Way, n: int) -> np.n
     skeleton, hand = compile_way(way), TruncatedNormal(rng, style.max_sd)
     points = bend(hand, write(hand, skeleton, n), style)
     path, ink = lay_path(hand, skeleton, points)
-    pen = limit_radius(choose_pen(hand, n, style.pen, style.pens), path, style.max_radius)
+    pen = choose_pen(hand, n, style.pen, style.pens, style.broadest)
+    pen = limit_radius(pen, path, style.max_radius)
     images = np.rint(frame(path, ink, pen) * 255).astype(np.uint8)
     if style.specks:
         leave_specks(rng, images, style.specks)

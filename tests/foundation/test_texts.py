@@ -20,7 +20,7 @@ def test_no_module_has_a_rule_of_its_own():
     found = [path.name for path in sorted((paths.PROJECT_ROOT / 'digits').rglob('*.py'))
              if own.search(path.read_text(encoding='utf-8'))]
     assert found == ['texts.py']
-    page = (paths.PROJECT_ROOT / 'digits/web/page/page.js').read_text(encoding='utf-8')
+    page = (paths.PROJECT_ROOT / 'digits/web/page/answer.js').read_text(encoding='utf-8')
     assert len(re.findall("'percent'", page)) == 1 and 'toFixed' not in page
     assert 'Math.min(share, 0.999)' in page and page.count('FractionDigits: 1') == 2
 

@@ -345,7 +345,7 @@ def test_dropout_is_a_function_of_the_step_and_keeps_the_mean():
         mnist_cnn.inference(tf.constant(np.full([8, 784], 0.5, np.float32)), tf.constant(0.5))
         session.run(tf.global_variables_initializer())
         step = tf.train.get_global_step()
-        mask = graph.get_tensor_by_name('dropout/Cast:0')
+        mask = graph.get_tensor_by_name('fc2/dropout/Cast:0')
         at_0 = session.run(mask)
         np.testing.assert_array_equal(at_0, session.run(mask))
         session.run(step.assign_add(1))
