@@ -142,7 +142,7 @@ def test_no_digit_and_doubt_are_said(window):
 @pytest.mark.parametrize(('doubt', 'sentence', 'more', 'shares'), [
     ('unlike any digit', 'Not sure. It is unlike any digit', 'An\xa08 comes nearest.', [''] * 10),
     ('could also be 3', 'Not sure. An\xa08?', 'It could also be a\xa03.',
-     ['0%', '0%', '0%', '34%', '0%', '0%', '0%', '0%', '66%', '0%'])])
+     ['0.0%', '0.0%', '0.0%', '34.0%', '0.0%', '0.0%', '0.0%', '0.0%', '66.0%', '0.0%'])])
 def test_where_it_is_not_sure_no_bar_is_near_the_top(window, doubt, sentence, more, shares):
     page = window()
     probabilities = [0] * 8 + [.95, .05] if 'unlike' in doubt else [0, 0, 0, .34, *[0] * 4, .66, 0]
