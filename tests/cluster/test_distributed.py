@@ -115,8 +115,8 @@ def on_loopback(small_dir, tmp_path):
 @pytest.mark.slow
 @processes
 def test_two_workers_do_what_one_process_does_with_twice_the_batch(project, tmp_path):
-    """50 steps without dropout; and it is a run like others, and nothing of it is left over."""
-    project.change('mnist_cnn.py', 'DROP_RATE = 0.3', 'DROP_RATE = 0.0')
+    """50 steps without dropout and warps; a run like others, and nothing of it is left over."""
+    project.change('mnist_cnn.py', 'DROP_RATE = 0.3', 'DROP_RATE = 0.0', 'WARP = 0.1', 'WARP = 0.0')
     flags = ['--steps', '50', '--learning-rate', '0.0003', '--quiet', *SMALL]
     two = project.run('mnist_distributed.py', '--local', '2', '--batch-size', '20', *flags,
                  '--run-dir', tmp_path / 'two')

@@ -192,8 +192,9 @@ def test_the_graph_has_the_names_of_the_lesson(url):
     with urllib.request.urlopen(f'{url}/data/plugin/graphs/graph?run=cnn%2Fseed0') as answer:
         text = answer.read().decode()
     scopes = {name.split('/')[0] for name in re.findall(r'name: "([^"]+)"', text)}
-    assert {'input', 'conv1', 'pool1', 'conv2', 'pool2', 'fc1', 'dropout', 'fc2', 'loss', 'train',
+    assert {'input', 'conv1', 'pool1', 'conv2', 'pool2', 'fc1', 'fc2', 'loss', 'train',
             'accuracy'} <= scopes
+    assert 'name: "fc2/dropout/' in text
     loose = {name for name in scopes if f'name: "{name}"' in text}
     assert len(scopes) < 20 and len(loose) <= 4, (scopes, loose)
 
