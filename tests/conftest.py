@@ -159,17 +159,27 @@ def project(tmp_path_factory, small_dir):
     return Project(tmp_path_factory.mktemp('project'), small_dir)
 
 
+def _trained(tmp_path_factory, small_dir, script, *flags):
+    folder = tmp_path_factory.mktemp('trained') / 'run'
+    importlib.import_module(script).main([*flags, '--data-dir', str(small_dir), '--quiet',
+                                          '--run-dir', str(folder)])
+    return folder
+
+
 @pytest.fixture(scope='session')
-def trained(tmp_path_factory, small_dir):
+def numpy_run(tmp_path_factory, small_dir):
+    """The folder of a run of the NumPy script: what reads its weights imports no TensorFlow."""
+    return _trained(tmp_path_factory, small_dir, 'mnist_numpy_sigmoid', '--steps', '60')
+
+
+@pytest.fixture(scope='session')
+def trained(tmp_path_factory, small_dir, numpy_run):
     """{script: the folder of its run}, trained for a few seconds each."""
-    folders = {}
-    for script, *flags in (('mnist_softmax', '--steps', '300'),
-                           ('mnist_cnn', '--steps', '60', '--validation-size', '500'),
-                           ('mnist_numpy_sigmoid', '--steps', '60')):
-        folders[script] = tmp_path_factory.mktemp('trained') / 'run'
-        importlib.import_module(script).main([*flags, '--data-dir', str(small_dir), '--quiet',
-                                              '--run-dir', str(folders[script])])
-    return folders
+    return {
+        'mnist_softmax': _trained(tmp_path_factory, small_dir, 'mnist_softmax', '--steps', '300'),
+        'mnist_cnn': _trained(tmp_path_factory, small_dir, 'mnist_cnn', '--steps', '60',
+                              '--validation-size', '500'),
+        'mnist_numpy_sigmoid': numpy_run}
 
 
 @pytest.fixture(scope='session')

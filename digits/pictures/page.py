@@ -1,9 +1,9 @@
 """A picture of several handwritten digits -> each of them, in reading order, as MNIST has it.
 
 Connected parts of the ink are put together to digits (strokes that do not touch) or taken apart
-(digits that do: about two thirds of such pairs). Left out is what is not a digit: specks, commas,
-dashes, slashes, printed lines and boxes. Letters are not told from digits; of digits much fainter
-than the others none is found; a dark desk around the sheet must be cut off.
+(digits that do: about two thirds of such pairs); in a printed table, they are put together by cell.
+Left out is what is not a digit: specks, commas, dashes, slashes, printed lines and boxes. Letters
+are not told from digits; a dark desk around the sheet must be cut off.
 Survey: Casey and Lecolinet, "A Survey of Methods and Strategies in Character Segmentation", IEEE
 Trans. PAMI 18(7), 1996.
 """

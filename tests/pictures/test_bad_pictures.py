@@ -344,22 +344,13 @@ def test_the_largest_picture_of_each_format_costs_a_gigabyte_and_some_seconds(tm
 
 # The whole program.
 
-@pytest.fixture(scope='module')
-def run(small_dir, tmp_path_factory):
-    """The folder of a run of the NumPy script: what reads its weights imports no TensorFlow."""
-    import mnist_numpy_sigmoid
-    folder = tmp_path_factory.mktemp('trained') / 'run'
-    mnist_numpy_sigmoid.main(['--steps', '60', '--data-dir', str(small_dir), '--quiet',
-                              '--run-dir', str(folder)])
-    return folder
-
-
 @pytest.fixture
-def predict(run):
+def predict(numpy_run):
     """predict(*words) -> the finished process of predict.py, its output as bytes."""
     def process(*words, **environment):
         return subprocess.run(
-            [sys.executable, str(PROJECT_ROOT / 'predict.py'), '--run-dir', str(run), *words],
+            [sys.executable, str(PROJECT_ROOT / 'predict.py'), '--run-dir', str(numpy_run),
+             *words],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=100, check=False,
             env={**os.environ, **environment})
     return process
@@ -431,7 +422,7 @@ def test_names_that_the_terminal_cannot_show(tmp_path, predict):
 @pytest.mark.slow
 @pytest.mark.rare
 @posix
-def test_ten_thousand_files(tmp_path, run):
+def test_ten_thousand_files(tmp_path, numpy_run):
     """Every line and every sentence is there, in order, and memory is that of a few."""
     bad = [data for data, _ in FILES.values() if len(data) < 10 ** 5]
     good = [file_of(page(side), kind) for side in (28, 60, 200) for kind in ('PNG', 'JPEG')]
@@ -448,7 +439,7 @@ except SystemExit as end:
     print(end.code, peak(), readers * (1 if sys.platform == 'darwin' else 1024))
 """
     result = subprocess.run(
-        [sys.executable, '-c', code, '--run-dir', str(run), str(tmp_path)], text=True,
+        [sys.executable, '-c', code, '--run-dir', str(numpy_run), str(tmp_path)], text=True,
         stdin=subprocess.DEVNULL, capture_output=True, timeout=600, check=False,
         cwd=str(PROJECT_ROOT))
     *lines, last = result.stdout.splitlines()

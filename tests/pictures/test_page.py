@@ -3,6 +3,7 @@ import io
 import pathlib
 import time
 
+import drawn_tables
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -18,15 +19,6 @@ SIZE = 900, 640
 def hand(clean_strokes):
     """Digits uint8 [400, 28, 28] without specks, which on a page are dust: `page` has its own."""
     return clean_strokes(400, seed=5)[0]
-
-
-def ink_of(image, height):
-    """Float [h, w] in 0..1: a digit [28, 28] cropped and enlarged, its longer side `height`."""
-    image = Image.fromarray(image)
-    image = image.crop(image.point(lambda value: 255 * (value > 100)).getbbox())
-    scale = height / max(image.size)
-    return np.asarray(image.resize([max(3, round(side * scale)) for side in image.size],
-                                   Image.BICUBIC), np.float32) / 255
 
 
 def page(hand, seed, heights=(45, 75), gaps=(0.12, 0.4), lengths=(1, 8), lines=4, slope=0,
@@ -49,7 +41,8 @@ def page(hand, seed, heights=(45, 75), gaps=(0.12, 0.4), lengths=(1, 8), lines=4
         bottom += 1.45 * height
         left = random.uniform(20, 60)
         for _ in range(random.randint(lengths[0], lengths[1] + 1)):
-            part = ink_of(hand[random.randint(len(hand))], height * random.uniform(0.85, 1.05))
+            part = drawn_tables.part_of(hand[random.randint(len(hand))],
+                                        height * random.uniform(0.85, 1.05))
             top = int(bottom + slope * left) - len(part)
             room = 1.3 * height if ruling == 'boxes' else part.shape[1]
             x = int(left + (room - part.shape[1]) / 2)

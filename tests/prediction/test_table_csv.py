@@ -48,17 +48,7 @@ def test_what_cannot_be_written_is_a_sentence_before_anything_is_read(path, sent
     assert refused.value.exit_status == 2 and not capsys.readouterr().out
 
 
-@pytest.fixture(scope='module')
-def run(small_dir, tmp_path_factory):
-    """The folder of a run of the NumPy script."""
-    import mnist_numpy_sigmoid
-    folder = tmp_path_factory.mktemp('trained') / 'run'
-    mnist_numpy_sigmoid.main(['--steps', '60', '--data-dir', str(small_dir), '--quiet',
-                              '--run-dir', str(folder)])
-    return folder
-
-
-def test_a_drawn_table_becomes_csv(run, tmp_path, capsys):
+def test_a_drawn_table_becomes_csv(numpy_run, tmp_path, capsys):
     """A field holds as many digits as its cell; of several pictures, rows begin with the name."""
     drawn = drawn_tables.table(strokes.make(99, 3), 0, rows=4, columns=5, empty=0.4)
     paths = [tmp_path / name for name in ('one.png', 'two.png')]
@@ -67,7 +57,7 @@ def test_a_drawn_table_becomes_csv(run, tmp_path, capsys):
     plain = tmp_path / 'plain.png'
     Image.open(str(PROJECT_ROOT / 'data' / 'pages' / 'numbers.jpg')).save(str(plain))
     target = tmp_path / 'table.csv'
-    words = ['--page', '--run-dir', str(run), '--table', str(target)]
+    words = ['--page', '--run-dir', str(numpy_run), '--table', str(target)]
 
     predict.main([*words, '--json', str(paths[0])])
     found = json.loads(capsys.readouterr().out)['digits']
