@@ -34,8 +34,8 @@ def test_warped_as_pillow_warps(digits, seed):
                      for value in (a, d, s + 0.5 - (a + d) / 2)])
         pillows = Image.fromarray(images[number].reshape(28, 28)).transform(
             (28, 28), Image.AFFINE, maps[-1], Image.BILINEAR)
-        # OpenCV places a pixel to 1/32 of one.
-        np.testing.assert_allclose(warped[number], np.asarray(pillows), atol=0.05)
+        # OpenCV places a pixel to 1/32 of one (4.11 a little worse than 5), across and down.
+        np.testing.assert_allclose(warped[number], np.asarray(pillows), atol=2 / 32)
     assert np.std(maps, axis=0).min() > 0.01  # each image has a map of its own
     assert np.abs(warped - images.reshape(20, 28, 28)).mean() > 0.005
 
