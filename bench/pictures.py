@@ -21,7 +21,7 @@ import turns
 from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from digits import command_line  # noqa: E402
+from digits import command_line, figures  # noqa: E402
 from digits.errors import UserError  # noqa: E402
 from digits.pictures import normalisation, one_digit, page  # noqa: E402
 from digits.prediction import classifier, scoring  # noqa: E402
@@ -208,6 +208,35 @@ def table(folder, record, classify, rows, seen):
             f'({folder.resolve().name}):', '', *aligned(cells), '']
 
 
+def draw(classify, rows, seen, forms, path):
+    """Draw the confusion matrix of all digits, and of what is missed MAX_MISSED, evenly chosen."""
+    images, labels, names = [np.empty([0, 28, 28], np.uint8)], [], []
+    unreadable = np.zeros(10, int)
+    for row, _, expected in rows:
+        if row == 'all of them' and len(rows) > 1 and rows[0][0] != row:
+            continue  # the same pictures as in the rows above
+        made, readable = seen['ours', row]
+        images.append(made[readable])
+        labels += np.array(expected)[readable].tolist()
+        names += [row] * readable.sum()
+        unreadable += np.bincount(np.array(expected)[~readable], minlength=10)
+    for label, *_, found in forms:
+        images.append(found.images)
+        labels += [label] * len(found.images)
+        names += ['forms'] * len(found.images)
+    images, labels = np.concatenate(images), np.array(labels, int)
+    answers = classify(images)[0].argmax(axis=1)
+    confusion = np.zeros([10, 10], int)
+    np.add.at(confusion, (labels, answers), 1)
+    missed = np.flatnonzero(answers != labels)
+    missed = missed[np.argsort(labels[missed], kind='stable')]
+    if len(missed) > figures.MAX_MISSED:
+        missed = missed[np.linspace(0, len(missed) - 1, figures.MAX_MISSED).round().astype(int)]
+    figures.confusion_matrix(confusion, unreadable, [
+        (images[each], f'label {labels[each]}\nread {answers[each]}', names[each])
+        for each in missed], path)
+
+
 def main(argv=None):
     """Print a table for each run and write the section."""
     parser = argparse.ArgumentParser(description=__doc__,
@@ -219,6 +248,8 @@ def main(argv=None):
                         help='scanned tables: the columns file, label, rows and columns')
     parser.add_argument('--npz', nargs='+', default=[], metavar='NPZ',
                         help='files with images, uint8 [n, h, w], white ink on black, and labels')
+    parser.add_argument('--plot', metavar='PNG',
+                        help='draw what the first run reads wrong, 40 digits of all that is named')
     args = parser.parse_args(argv)
     rows = labelled(args.labels) if args.labels else []
     for path in args.npz:
@@ -238,6 +269,8 @@ def main(argv=None):
             lines += ['Whole forms, a digit in each cell, as `predict.py --page` finds them:', '',
                       *forms_table(run[2], forms), '']
             print('\n'.join(lines[-len(forms) - 6:]), flush=True)
+    if args.plot:
+        draw(runs[0][2], rows, seen, forms, args.plot)
     versions = [f'{name} {sys.modules[name].__version__}'  # no TensorFlow if no run needs it
                 for name in ('tensorflow', 'numpy', 'PIL') if name in sys.modules]
     turns.write('pictures', '\n'.join([

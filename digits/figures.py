@@ -216,6 +216,6 @@ def _matrix(axes, confusion, unreadable):
     axes.set(xticks=range(len(heads)), xticklabels=heads, yticks=range(10), ylabel='label',
              xlabel='prediction')
     right, of = int(confusion.trace()), int(counts.sum())
-    more = f' (below: the first {MAX_MISSED})' if of - right > MAX_MISSED else ''
+    more = f' ({MAX_MISSED} of them below)' if of - right > MAX_MISSED else ''
     axes.set_title(f'accuracy: {right / of:.4f} ({right} of {of}), missed: {of - right}{more}',
                    fontsize=11)

@@ -15,6 +15,7 @@ import pictures  # noqa: E402
 import test_hard_pictures  # noqa: E402
 import turns  # noqa: E402
 
+from digits import figures  # noqa: E402
 from digits.datasets import strokes  # noqa: E402
 
 
@@ -57,6 +58,30 @@ def test_what_cannot_be_read_is_missed(drawn):
         assert pictures.score(classify, images, readable, [7] * 4) == (count / 4, 0, 0)
     nothing = pictures.read(pictures.otsu, [blank])
     assert pictures.score(classify, *nothing, [7]) == (0, 0, 0)
+
+
+def test_the_plot_counts_every_picture_once(drawn, monkeypatch):
+    def classify(images):
+        return np.eye(10)[[7] * len(images)], [''] * len(images)
+
+    images, labels = strokes.make(60)
+    files = [drawn(image, f'{number}.png') for number, image in enumerate(images)]
+    files[0] = drawn(np.zeros([9, 9], np.uint8), '0.png')
+    rows = [('first', files[:20], labels[:20]), ('second', files[20:], labels[20:]),
+            ('all of them', files, labels)]
+    seen = {('ours', row): pictures.read(pictures.WAYS['ours'], names) for row, names, _ in rows}
+    given = []
+    monkeypatch.setattr(figures, 'confusion_matrix', lambda *args: given.extend(args))
+    pictures.draw(classify, rows, seen, [], 'forty.png')
+    confusion, unreadable, missed, path = given
+    assert path == 'forty.png'
+    assert (confusion[:, 7] == np.bincount(labels[1:], minlength=10)).all()
+    assert (confusion.sum(), unreadable[labels[0]], unreadable.sum()) == (59, 1, 1)
+    wrong = [f'label {label}\nread 7' for label in sorted(labels[1:].tolist()) if label != 7]
+    shown = [text for _, text, _ in missed]
+    assert len(shown) == 40 < len(wrong)
+    assert (shown[0], shown[-1]) == (wrong[0], wrong[-1]) and shown == sorted(shown)
+    assert {name for _, _, name in missed} == {'first', 'second'}
 
 
 def test_table_has_what_predict_says(script, tmp_path, monkeypatch, capsys):
