@@ -17,8 +17,7 @@ import numpy as np
 from PIL import Image
 
 from digits.errors import UserError
-from digits.pictures import ENDINGS, naming_errors, one_digit, open_picture
-from digits.pictures import upright as turned_upright
+from digits.pictures import ENDINGS, naming_errors, one_digit, open_picture, upright
 from digits.prediction.results import Result
 
 BATCH = 64  # pictures that are read, classified and printed at once
@@ -84,17 +83,17 @@ def source(name: str, data: Optional[bytes] = None) -> Union[str, io.BytesIO]:
     return file
 
 
-def upright(each: Result, longest: int) -> Tuple[np.ndarray, int, int]:
-    """(a Result as a person sees it, its width, its height in pixels).
+def for_display(each: Result, longest: int) -> Tuple[np.ndarray, int, int]:
+    """Return a Result's picture for figures, and the picture's width and height in pixels.
 
-    It is uint8 [h, w, 3], or float [h, w] if its levels have no agreed range, neither side over
-    `longest`; what is transparent is grey.
+    The array is uint8 [h, w, 3], or float [h, w] if its levels have no agreed range, neither side
+    over `longest`; what is transparent is grey.
     """
     if not each.file:
         return each.images[0], 28, 28
     file = source(each.name)
     with naming_errors(file):
-        image = turned_upright(open_picture(file))
+        image = upright(open_picture(file))
     size = image.size
     if image.mode == 'F' or image.mode.startswith('I'):
         image = Image.fromarray(np.asarray(image, np.float32))

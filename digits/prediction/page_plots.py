@@ -27,7 +27,7 @@ def draw(found: Sequence[Result], path: Union[str, Path]) -> None:
     A page is drawn so large that its digits are legible. Doubtful digits are orange, with ? and
     a dashed box.
     """
-    seen = [batches.upright(picture, int(MOST_SIDE * DPI)) for picture in found]
+    seen = [batches.for_display(picture, int(MOST_SIDE * DPI)) for picture in found]
     sizes = _sizes(found, [(width, height) for _, width, height in seen])
     width = max([LEAST_WIDTH, *(width for width, _ in sizes)]) + 2 * MARGIN
     height = sum(height + TITLE_HEIGHT for _, height in sizes) + MARGIN

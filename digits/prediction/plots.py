@@ -20,7 +20,7 @@ def results(found: Sequence[Result], path: Union[str, Path]) -> None:
                            gridspec_kw={'width_ratios': [1.2, 1, 2.2]})
     for picture, (left, middle, right) in zip(found, rows):
         (digit, _, doubt), = picture.digits()
-        show(left, batches.upright(picture, 400)[0])
+        show(left, batches.for_display(picture, 400)[0])
         write(left.set_title('', fontsize=9), picture.name, 2.2)
         show(middle, picture.images[0])
         if doubt == calibration.UNLIKE:  # its probabilities mean little
