@@ -222,18 +222,6 @@ def test_avif(expected):
     assert difference(one_digit.read(file_of(painted('black', 'white'), 'AVIF')), expected) < 6
 
 
-@pytest.mark.parametrize('start, module, sentence', [
-    (b'\0\0\0\x18ftypheic', 'pillow_heif',
-     'is HEIC; to read it run  pip install pillow-heif  or save it as JPEG'),
-    (b'\0\0\0\x18ftypavif', 'PIL.AvifImagePlugin',
-     'is AVIF; to read it run  pip install --upgrade pillow  or save it as JPEG')])
-def test_a_kind_that_needs_a_package_names_it(monkeypatch, start, module, sentence):
-    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
-    with pytest.raises(UserError) as error:
-        one_digit.read(io.BytesIO(start))
-    assert str(error.value) == f'the picture: {sentence}'
-
-
 def test_what_reads_a_kind_is_imported_when_it_is_met(tmp_path):
     path = tmp_path / 'four.png'
     path.write_bytes(png())
