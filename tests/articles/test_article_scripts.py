@@ -294,6 +294,7 @@ def test_d_is_gradient_descent_on_the_seed_s_batches(main, small_dir, tmp_path):
     assert {'input', 'softmax', 'loss', 'train', 'accuracy'} <= scopes
 
 
+@pytest.mark.slow
 def test_e_is_restored_to_the_network_that_was_saved(run, small_dir, tmp_path):
     """Ten probabilities and 64 maps from the checkpoint's weights by NumPy, and the test scores."""
     line, last = run('e_cnn_checkpoints.py', '--steps', '200', '--log-dir', tmp_path / 'e')

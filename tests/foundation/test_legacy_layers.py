@@ -173,8 +173,8 @@ def test_tf_stays_the_module_and_keras_and_contrib_unloaded():
 @pytest.mark.skipif(TENSORFLOW_1, reason='TensorFlow 1.15 brings its Keras')
 @pytest.mark.parametrize(('code', 'touched'), [
     ('tf.layers.dense(tf.zeros([1, 2]), 3)', 'tf.layers'),
-    ('tf.keras.layers.Dense', 'tf.keras'),
-    ('tf.contrib.rnn.BasicLSTMCell', 'tf.nn.rnn_cell'),
+    pytest.param('tf.keras.layers.Dense', 'tf.keras', marks=pytest.mark.slow),
+    pytest.param('tf.contrib.rnn.BasicLSTMCell', 'tf.nn.rnn_cell', marks=pytest.mark.slow),
 ])
 def test_a_missing_tf_keras_is_one_sentence_until_it_is_installed(code, touched):
     result = python(

@@ -82,6 +82,7 @@ def check(folder, side):
         assert peak < 10 ** 9, (name, peak)
 
 
+@pytest.mark.slow
 def test_textures_cost_seconds_and_little_memory(tmp_path):
     check(tmp_path, 640)
 

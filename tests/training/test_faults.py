@@ -230,6 +230,7 @@ def in_shell(commands, small_dir, **places):
         timeout=300, env={**os.environ, **{name: str(place) for name, place in places.items()}})
 
 
+@pytest.mark.slow
 def test_a_full_disk_costs_a_sentence_and_no_number(small_dir, tmp_path):
     """100 MB hold two checkpoints of the CNN and not three; with more, the run goes on."""
     for name in ('disk', 'saved', 'straight'):
@@ -257,6 +258,7 @@ def test_a_full_disk_costs_a_sentence_and_no_number(small_dir, tmp_path):
     assert lines.count(lines[-1]) == 2  # the same test accuracy
 
 
+@pytest.mark.slow
 def test_a_disk_that_only_reads(script, stopped, small_dir, tmp_path):
     """Pictures are read with a run from it, data is learned from it, and training says no."""
     folder, disk = stopped('mnist_softmax'), tmp_path / 'disk'

@@ -125,8 +125,9 @@ def test_no_bytes_over_a_socket_give_a_500(server):
     assert ask(server, 'GET', '/healthz')[0] == 200
 
 
-def test_no_picture_and_no_json_gives_a_500(cnn_run):
-    """Thousands of bodies straight into the predictor: broken pictures, JSON of all shapes."""
+@pytest.mark.parametrize('times', [1, pytest.param(9, marks=pytest.mark.slow)])
+def test_no_picture_and_no_json_gives_a_500(cnn_run, times):
+    """Hundreds or thousands of bodies straight into the predictor: pictures, JSON of all kinds."""
     from digits.prediction import classifier
     predictor = predictions.Predictor(classifier.restore(cnn_run))
 
@@ -141,12 +142,12 @@ def test_no_picture_and_no_json_gives_a_500(cnn_run):
     trees = st.recursive(values, lambda inner: st.lists(inner, max_size=5)
                          | st.dictionaries(st.sampled_from(['pixels', 'a']), inner, max_size=2))
 
-    @fuzzed(1000, trees | values.map(lambda value: {'pixels': [value] * 784})
+    @fuzzed(200 * times, trees | values.map(lambda value: {'pixels': [value] * 784})
             | st.integers(700, 900).map(lambda count: {'pixels': [0] * count}))
     def json_of_any_shape(tree):
         assert status('application/json', json.dumps(tree).encode()) in (200, 400)
 
-    @fuzzed(600, st.sampled_from([(CANVAS, 'image/png'), (THREE[:20000], 'image/jpeg')]),
+    @fuzzed(100 * times, st.sampled_from([(CANVAS, 'image/png'), (THREE[:20000], 'image/jpeg')]),
             st.lists(st.tuples(st.integers(0, 2 ** 20), st.integers(0, 255)), max_size=8),
             st.integers(0, 2 ** 20))
     def broken_pictures(picture, changes, end):
