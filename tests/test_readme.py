@@ -1,8 +1,11 @@
 """The documentation says what is there, and README.ko.md says the same as README.md."""
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import compare
 import mnist_cnn
@@ -74,7 +77,8 @@ def test_the_korean_readme_has_the_commands_and_headings_of_the_english_one():
 
 
 def test_the_korean_readme_has_the_links_and_measured_numbers_of_the_english_one():
-    targets = [set(links(text)) for text in (ENGLISH, KOREAN)]
+    targets = [{target for target in links(text) if not target.startswith('#')}
+               for text in (ENGLISH, KOREAN)]
     assert targets[0] - {'README.ko.md'} == targets[1] - {'README.md'}
     numbers = [set(re.findall(r'\d\.\d{4}|\d+,\d{3}(?:,\d{3})?', text))
                for text in (ENGLISH, KOREAN)]
@@ -93,7 +97,7 @@ def test_a_readme_is_short_and_says_one_result(text):
 
 @pytest.mark.parametrize('page', PRESENT, ids=name)
 def test_files_that_are_named_exist(page):
-    pattern = r'(?<![\w./*-])[\w./-]+\.(?:py|md|txt|jpg|png|csv)\b'
+    pattern = r'(?<![\w./*-])[\w./-]+\.(?:py|md|txt|jpg|png|webp|csv)\b'
     for file in set(re.findall(pattern, re.sub(r'https?://\S+', '', TEXTS[page]))):
         places = [PROJECT_ROOT / file, page.parent / file, PROJECT_ROOT / 'docs' / file]
         if '/' not in file:  # a page may leave out the folder of a test or a module
@@ -126,14 +130,40 @@ def test_every_page_is_reached_from_the_readme():
     for page in (PROJECT_ROOT / 'docs').glob('*.md'):
         assert name(page) in links(ENGLISH), page
     shown = {(page.parent / target).resolve() for page in PAGES for target in links(TEXTS[page])}
-    for picture in (PROJECT_ROOT / 'docs').glob('*.png'):
+    pictures = [path for path in (PROJECT_ROOT / 'docs').iterdir() if path.suffix != '.md']
+    assert len(pictures) > 10
+    for picture in pictures:
         assert picture.resolve() in shown, picture
 
 
-def test_the_two_commands_are_one_line_each():
-    commands = re.findall(r'^python3 -m venv .*$', ENGLISH, re.MULTILINE)
-    assert [re.search(r'bin/python (.*)$', command).group(1) for command in commands] == [
+def test_the_two_commands_fit_the_column_and_ci_runs_them():
+    """GitHub's column holds about 90 characters of code; what is longer is cut off."""
+    commands = [block.splitlines()[1:-1] for block in blocks(ENGLISH) if '-m venv' in block]
+    assert [lines[-1].split('bin/python ')[1] for lines in commands] == [
         'mnist_cnn.py', '-m pytest']
+    for lines in commands:
+        assert max(map(len, lines)) <= 90
+        assert [line.endswith('&&') for line in lines] == [True, False]  # pasted, it is one command
+    (extract,) = re.findall(r'^mapfile -t commands < <\((.*)\)$',
+                            (PROJECT_ROOT / '.ci/run').read_text(encoding='utf-8'), re.MULTILINE)
+    if shutil.which('sed') and shutil.which('bash'):
+        found = subprocess.run(['bash', '-c', extract], cwd=str(PROJECT_ROOT), check=True,
+                               stdout=subprocess.PIPE, text=True).stdout
+        assert found.splitlines() == [' '.join(map(str.strip, lines)) for lines in commands]
+
+
+@pytest.mark.parametrize('text', [ENGLISH, KOREAN], ids=['en', 'ko'])
+def test_the_first_screen_has_contents_and_a_drawing_that_moves(text):
+    first = text[:text.index('\n## ')]
+    (picture,) = re.findall(r'!\[[^]]+\]\((.*)\)', first)
+    path = PROJECT_ROOT / picture
+    assert path.stat().st_size < 600_000
+    with Image.open(str(path)) as image:
+        assert image.is_animated and image.n_frames > 30
+    contents = [target[1:] for target in links(first) if target.startswith('#')]
+    headings = re.findall(r'^## (.*)$', prose(text), re.MULTILINE)
+    assert contents == [heading.lower().replace(' ', '-') for heading in headings]
+    assert contents[1] == ('draw' if text is ENGLISH else '직접-그려-보기')  # the page is second
 
 
 @pytest.mark.parametrize('lesson', [mnist_softmax, mnist_cnn, mnist_numpy_sigmoid,
@@ -203,7 +233,7 @@ def test_figures_have_one_source():
     assert rows == re.findall(in_table, KOREAN, re.MULTILINE)
     _, _, mean, _, seconds = next(row for row in rows if row[0] == 'mnist_cnn')
     for text in (ENGLISH, KOREAN):  # the first sentence
-        assert f'{mean}' in text.split('\n\n')[3] and re.search(
+        assert f'{mean}' in text.split('\n\n')[4] and re.search(
             rf'\b{seconds}(초| seconds)', text.split('![')[0])
     shown = re.findall(rf'^(mnist_\w+) +MNIST +0 1 2 3 4  {accuracy} +([\d,]+) +([\d.]+)',
                        compare.__doc__, re.MULTILINE)

@@ -83,8 +83,11 @@ class Page:
         if said.type == 'error' and 'status of 422' not in said.text:
             self.wrong.append(said.text)
 
-    def draw(self, strokes, milliseconds=0):
-        """Press, move and release the mouse along the strokes, with a pause after each point."""
+    def draw(self, strokes, milliseconds=0, after=lambda: None):
+        """Press, move and release the mouse along the strokes, with a pause after each point.
+
+        `after` is called after each point.
+        """
         box = self.page.locator('#paper').bounding_box()
         for points in strokes:
             places = [(box['x'] + x * box['width'], box['y'] + y * box['height'])
@@ -94,6 +97,7 @@ class Page:
             for before, place in zip(places, places[1:]):
                 self.page.mouse.move(*place, steps=1 + int(math.dist(before, place) / 30))
                 self.page.wait_for_timeout(milliseconds)
+                after()
             self.page.mouse.up()
 
     def shows(self, state, digit=None):

@@ -1,7 +1,4 @@
-"""draw.py's page in a real browser: drawn on with real pointer events, and read off.
-
-With --screenshots DIR the README's pictures of it are made, too.
-"""
+"""draw.py's page in a real browser: drawn on with real pointer events, and read off."""
 import io
 import json
 import urllib.request
@@ -9,7 +6,7 @@ import urllib.request
 import browsing
 import numpy as np
 import pytest
-from browsing import DIGITS, SCRIBBLE, STAR, scaled, sync_api
+from browsing import DIGITS, SCRIBBLE, scaled, sync_api
 from PIL import Image
 
 from digits.paths import PROJECT_ROOT
@@ -307,39 +304,3 @@ def test_both_languages_have_the_same_words_and_the_servers_bounds(window):
         return [MAX_BODY_BYTES, MAX_PIXELS];
     }""")
     assert bounds == [predictions.MAX_BODY_BYTES, predictions.MAX_PIXELS]
-
-
-def shot(page, folder, name):
-    """Write a small PNG of the page; its colours are few."""
-    page.settled()
-    page.page.wait_for_timeout(300)  # the bars slide
-    image = Image.open(io.BytesIO(page.page.screenshot()))
-    image.convert('RGB').quantize(128, dither=Image.Dither.NONE).save(
-        str(folder / f'draw-{name}.png'), optimize=True)
-
-
-def test_screenshots(window, request, tmp_path):
-    """The README's pictures; without --screenshots only that they can be made, and are small."""
-    asked = request.config.getoption('--screenshots')
-    folder = type(tmp_path)(asked) if asked else tmp_path
-    folder.mkdir(exist_ok=True)
-    wide, wider = ({'viewport': {'width': width, 'height': height}}
-                   for width, height in ((1064, 760), (1400, 940)))
-    phone = {'viewport': {'width': 390, 'height': 844}, 'device_scale_factor': 2}
-    for name, strokes, how in (
-            ('desktop', DIGITS[3], wider), ('maps', DIGITS[2], {**wider, 'color_scheme': 'dark'}),
-            ('korean', DIGITS[5], {**wide, 'locale': 'ko-KR'}),
-            ('not-sure', STAR, wide), ('phone', DIGITS[8], {**phone, 'color_scheme': 'dark'}),
-            ('landscape', DIGITS[2], {'viewport': {'width': 844, 'height': 390}})):
-        page = window(**how)
-        page.draw(strokes)
-        page.settled()
-        if how['viewport'] == wider['viewport']:  # the sum behind a pixel
-            page.page.locator('#layers canvas').nth(int(name == 'maps')).press('Home')
-            sync_api.expect(page.page.locator('#pixel p')).to_contain_text('the sum is')
-        shot(page, folder, name)
-        assert (folder / f'draw-{name}.png').stat().st_size < 130_000
-    page = window(**wide)
-    page.page.locator('#file').set_input_files(str(PROJECT_ROOT / 'data/pages/numbers.jpg'))
-    page.shows('page')
-    shot(page, folder, 'several')

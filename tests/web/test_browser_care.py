@@ -3,7 +3,7 @@ import re
 
 import browsing
 import pytest
-from browsing import DIGITS, sync_api
+from browsing import DIGITS, STAR, sync_api
 
 from digits.paths import PROJECT_ROOT
 
@@ -41,6 +41,16 @@ def test_the_buttons_are_one_line_under_the_paper(window, locale, width):
         assert box['height'] == 44 and box['x'] >= 0 and box['x'] + box['width'] <= edge + 1
     assert len(tops) == 1
     assert page.page.evaluate('document.documentElement.scrollWidth') == width
+
+
+@pytest.mark.parametrize('width', [1200, 1400, 1920])
+def test_doubt_is_two_lines_beside_open_layers(window, width):
+    page = window(viewport={'width': width, 'height': 900})
+    page.draw(STAR)
+    page.shows('doubt')
+    page.settled()
+    assert page.page.locator('#maps').get_attribute('open') is not None
+    assert page.page.locator('#sentence').bounding_box()['height'] < 55
 
 
 def test_nothing_moves_for_who_wants_no_motion(window):

@@ -86,6 +86,9 @@ def test_two_networks_are_seen_side_by_side(browser, serving, cnn_run, soft_run)
             .map((bar) => parseFloat(getComputedStyle(bar, '::before').width) / bar.clientWidth)""")
         scale = .4 if other.get('doubt') == 'unlike any digit' else 1
         assert lengths == pytest.approx([scale * each for each in other['probabilities']], abs=.02)
+        page.page.keyboard.press('Escape')
+        page.shows('blank')
+        assert page.page.locator('#networks strong').all_inner_texts() == ['', '']
         page.context.close()
         assert page.wrong == []
 

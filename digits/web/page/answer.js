@@ -108,8 +108,11 @@ export function showNothing() {
   settle('nothing', () => say('blank', '', text.nothing, text.toCome), 0);
 }
 
-// The ten probabilities of each network's answer.
+// The ten probabilities of each network's answer; none without an answer.
 function showBars(networks) {
+  if (!networks.length) {
+    for (const name of $('networks').children) name.lastChild.textContent = '';
+  }
   [...$('bars').children].forEach((row, digit) => {
     row.classList.toggle('best', networks.length > 0 && digit === networks[0].digit);
     const [bars, shares] = ['.bar', '.share'].map((part) => row.querySelectorAll(part));
