@@ -16,8 +16,11 @@ def dropout(h: tf.Tensor, rate: Union[float, tf.Tensor]) -> tf.Tensor:
         return h
     graph = tf.get_default_graph()
     number = len(graph.get_collection('dropouts'))
+    # Outside all scopes, which would be in its name: checkpoints have it as global_step.
+    with tf.variable_scope(tf.VariableScope(reuse=False, name=''), auxiliary_name_scope=False):
+        step = tf.train.get_or_create_global_step()
     with tf.name_scope('dropout'):
-        seed = [(graph.seed or 0) + number * 2 ** 31, tf.train.get_or_create_global_step()]
+        seed = [(graph.seed or 0) + number * 2 ** 31, step]
         kept = tf.random.stateless_uniform(tf.shape(h), seed) >= rate
         graph.add_to_collection('dropouts', kept)
         return h * (tf.cast(kept, tf.float32) / (1.0 - rate))

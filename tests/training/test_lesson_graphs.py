@@ -6,6 +6,7 @@ import mnist_cnn
 import mnist_numpy_sigmoid
 import mnist_softmax
 from articles import c_cnn_3x3
+from digits.layers import dropout
 from digits.tensorflow_v1 import tf
 
 
@@ -39,6 +40,17 @@ def test_inference_gives_ten_logits_and_has_its_parameters(lesson, flags, parame
         assert logits.shape.as_list() == [None, 10]
         assert sum(int(np.prod(variable.shape.as_list()))
                    for variable in tf.trainable_variables()) == parameters
+
+
+def test_dropout_in_a_scope_leaves_the_step_its_name():
+    """Else a run could not be resumed after its lesson's dropout has moved."""
+    with tf.Graph().as_default():
+        with tf.variable_scope('fc2'):
+            dropout(tf.ones([2, 3]), 0.5)
+        assert tf.train.get_or_create_global_step().op.name == 'global_step'
+        with tf.variable_scope('fc3'):
+            W = tf.get_variable('W', [1])
+        assert W.op.name == 'fc3/W'
 
 
 def test_dropout_is_a_function_of_the_step_and_keeps_the_mean():
