@@ -70,9 +70,9 @@ def main():
     args = parser.parse_args()
     _, _, images, labels = idx.read_folder(Path(os.environ.get('MNIST_DATA_DIR') or paths.DATA))
     images = np.ascontiguousarray(images[..., 0])
-    lines = ['## export', '', '`bench/export.py`: accuracy on the 10,000 test images; the largest difference of a '
-             "probability from predict.py's; ms for one image, on one thread (median of 200, 10 % "
-             'to 90 %).', '',
+    lines = ['## export', '', '`bench/export.py`: accuracy on the 10,000 test images; the largest '
+             "difference of a probability from predict.py's; ms for one image, on one thread "
+             '(median of 200, 10 % to 90 %).', '',
              '| run | format | accuracy | difference | bytes | ms an image | range |',
              '|---|---|---|---|---|---|---|']
     for run in map(Path, args.runs):

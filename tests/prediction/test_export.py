@@ -4,6 +4,7 @@ Each file is loaded in a process that has nothing of ours in its path.
 """
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,11 +12,14 @@ import sys
 import numpy as np
 import pytest
 from helpers import change_record
+from PIL import Image, ImageOps
 
 import export as script_export
 import mnist_numpy_sigmoid
 from digits.datasets import idx
 from digits.errors import UserError
+from digits.paths import PROJECT_ROOT
+from digits.pictures import one_digit
 from digits.prediction import classifier, export
 from digits.tensorflow_v1 import tf
 from digits.training.record import Record
@@ -165,6 +169,24 @@ def test_numpy_of_another_form_is_refused(numpy_run, tmp_path, monkeypatch):
     with pytest.raises(UserError, match='only lessons in TensorFlow'):
         export.write(numpy_run, 'saved-model', tmp_path / 'out')
     assert not list(tmp_path.iterdir())
+
+
+def test_the_steps_of_the_documentation_are_those_of_pictures(clean_strokes):
+    """Drawn digits, enlarged and dark on light paper: the page's 30 lines find the same images."""
+    page = (PROJECT_ROOT / 'docs/export.md').read_text(encoding='utf-8')
+    (code,) = (block for block in re.findall(r'```python\n(.*?)```', page, re.DOTALL)
+               if 'def to_mnist' in block)
+    names = {}
+    exec(code, names)
+    drawn, _ = clean_strokes(60, seed=5)
+    differences = []
+    for number, image in enumerate(drawn):
+        large = Image.fromarray(image).resize((280, 280), Image.BICUBIC)
+        picture = large if number % 2 else ImageOps.invert(large)
+        found = names['to_mnist'](picture)[0].astype(float)
+        differences.append(np.abs(found - one_digit.to_mnist(picture)).mean())
+    assert np.median(differences) < 1  # grey levels of 255
+    assert np.mean(np.array(differences) < 2) > 0.9  # the rest is moved by a pixel
 
 
 # What cannot be done is one sentence, and leaves nothing behind
