@@ -88,16 +88,13 @@ def restore(folder: Path) -> Classifier:
     supplies numbers only. Raises UserError if there is no such lesson or no fitting checkpoint.
     """
     record = Record.read(folder)
-    lesson = load_lesson(folder, record)
-    flags = _inference_flags(folder, record, lesson)
 
     def rows(images):  # scaled as in training: to [0, 1] or [0, 255]
         return images.reshape(-1, 784) * np.float32(record.pixel_max) / np.float32(255)
 
-    if record.arrays or record.script == 'mnist_numpy_sigmoid':
-        shapes = record.arrays or {'W': [784, 10], 'b': [10]}
-        arrays = {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
-        checkpoints.ArrayCheckpoints(folder, arrays).restore()
+    if is_numpy(record):
+        lesson, arrays = load_lesson(folder, record), restore_arrays(folder, record)
+        flags = _inference_flags(folder, record, lesson)
         # Given that exactly one of ten independent sigmoids h is 1, the probability of each is
         # proportional to h / (1 - h) = exp(z): again the softmax of the logits z.
         return Classifier(record.script, lambda images: logits_in_chunks(
@@ -108,11 +105,7 @@ def restore(folder: Path) -> Classifier:
     from digits.training import graph
     with tf.Graph().as_default():
         x = tf.placeholder(tf.float32, [None, 784], name='images')
-        try:
-            logits = lesson.inference(x, **flags)
-        except (TypeError, ValueError) as error:
-            raise UserError(f'{folder}: {record.script}.py cannot build its graph with the flags '
-                            f'in run.json ({error})') from error
+        logits = build_graph(folder, record, x)
         found = graph.feature_maps(logits)
         session = open_session(precision='float32')
         checkpoints.SaverCheckpoints(folder, session).restore()
@@ -130,6 +123,34 @@ def restore(folder: Path) -> Classifier:
     return Classifier(record.script, lambda images: logits_in_chunks(
         lambda chunk: session.run([logits], {x: rows(chunk)})[0], images), record.calibration,
         maps, layers)
+
+
+def is_numpy(record: Record) -> bool:
+    """Whether a run's lesson computes with NumPy alone."""
+    return bool(record.arrays) or record.script == 'mnist_numpy_sigmoid'
+
+
+def restore_arrays(folder: Path, record: Record) -> Dict[str, np.ndarray]:
+    """The arrays of a NumPy lesson's newest checkpoint, by name; UserError as in `restore`."""
+    shapes = record.arrays or {'W': [784, 10], 'b': [10]}
+    arrays = {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
+    checkpoints.ArrayCheckpoints(folder, arrays).restore()
+    return arrays
+
+
+def build_graph(folder: Path, record: Record, images: Any) -> Any:
+    """Add the lesson's graph to the default one; returns the logits [n, 10].
+
+    images: a tensor [n, 784], scaled as in training, to [0, record.pixel_max]. The variables are
+    not restored. Raises UserError as `restore` does.
+    """
+    lesson = load_lesson(folder, record)
+    flags = _inference_flags(folder, record, lesson)
+    try:
+        return lesson.inference(images, **flags)
+    except (TypeError, ValueError) as error:
+        raise UserError(f'{folder}: {record.script}.py cannot build its graph with the flags '
+                        f'in run.json ({error})') from error
 
 
 def load_lesson(folder: Path, record: Record) -> ModuleType:

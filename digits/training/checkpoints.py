@@ -78,7 +78,7 @@ class Checkpoints(abc.ABC):
         except UserError as error:
             older = ''.join(f', or delete {found[0].name}{self._all} to use {file.name}'
                             for file in found[1:2])
-            raise UserError(f'{error}; name another run with --run-dir{older}') from error
+            raise UserError(f'{error}; name another run{older}') from error
         self._assign(arrays)
         return step
 

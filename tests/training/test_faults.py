@@ -121,7 +121,7 @@ def test_a_damaged_checkpoint_costs_one_sentence_and_no_number(
     if not gone:
         with pytest.raises(UserError, match='damaged|of another') as caught:
             classifier.restore(folder)
-        assert 'name another run with --run-dir, or delete' in str(caught.value)
+        assert 'name another run, or delete' in str(caught.value)
     capsys.readouterr()
     resume(name, folder, small_dir)
     assert ('going back to the checkpoint before it' in capsys.readouterr().err) != gone
