@@ -90,7 +90,7 @@ def main():
                          f'{difference:.1e} | {size:,} | {ms:.3f} | {spread} |')
             print(lines[-1])
     turns.write('export', '\n'.join([*lines, '', f'{turns.machine()}; '
-                                     f'{datetime.date.today().isoformat()}.']))
+                                     f'{datetime.date.today()}.']))
 
 
 if __name__ == '__main__':
