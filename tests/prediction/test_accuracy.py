@@ -126,6 +126,34 @@ def test_doubt(cnn, test_set):
         assert np.mean([bool(why) for why in classify(nothing)[1]]) > 0.5
 
 
+ROUND = np.linspace(0, 2 * np.pi, 60)
+SHAPES = {  # points x, y, which straight lines join
+    'heart': np.transpose([16 * np.sin(ROUND) ** 3, 5 * np.cos(2 * ROUND) + 2 * np.cos(3 * ROUND)
+                           + np.cos(4 * ROUND) - 13 * np.cos(ROUND)]),
+    'square': [(0, 0), (1, 0), (1, 1), (0, 1), (0, 0), (1, 0)],
+    'triangle': [(0, 1), (.5, 0), (1, 1), (0, 1), (.5, 0)],
+    'trapezium': [(.2, 0), (.8, 0), (1, 1), (0, 1), (.2, 0), (.8, 0)],
+    'check mark': [(0, .6), (.3, 1), (1, 0)],
+}
+
+
+@pytest.mark.parametrize('name', SHAPES)
+def test_shapes_are_no_digits(name, cnn):
+    """Drawn by Pillow, with four pens, turned and stretched a little: most are not sure."""
+    random, images = np.random.RandomState(0), []
+    for number in range(40):
+        turn = random.normal(0, 0.12)
+        points = np.matmul(SHAPES[name], [[np.cos(turn), np.sin(turn)],
+                                          [-np.sin(turn), np.cos(turn)]])
+        points = points * np.exp(random.normal(0, 0.15, 2))
+        points = 40 + 200 * (points - points.min(axis=0)) / np.ptp(points, axis=0).max()
+        image = Image.new('L', (280, 280), 'white')
+        ImageDraw.Draw(image).line([tuple(point) for point in points], 'black',
+                                   [8, 12, 18, 26][number % 4], 'curve')
+        images.append(to_mnist(image))
+    assert np.mean([bool(why) for why in classifier.restore(cnn)(np.array(images))[1]]) > 0.75
+
+
 def test_numpy(mnist_dir, tmp_path, capfd):
     accuracy = train(mnist_numpy_sigmoid, mnist_dir, tmp_path / 'numpy')
     assert_as_in_readme('mnist_numpy_sigmoid', accuracy)
