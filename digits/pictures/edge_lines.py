@@ -68,9 +68,12 @@ def _lines(light):
     ruled = {turn for turn, _, _ in found}
     close = sum(reach for turn, reach in enumerate(reaches) if turn not in ruled)
     # What touches the digit may be a stroke of it, unless that digit is well inside the picture
-    # and the stroke goes from edge to edge.
-    kept = [each for _, through, each in found
-            if close < 2 and (through and not close or not (near & each).any())]
+    # and the stroke goes from edge to edge, or it is one side of a frame that has others.
+    touching = [(near & each).any() for _, _, each in found]
+    framed = (sum(through for _, through, _ in found) >= 2 and sum(touching) == 1 and
+              bottom - top >= 0.5 * height)
+    kept = [each for (_, through, each), touches in zip(found, touching)
+            if close < 2 and (not touches or framed or through and not close)]
     if not kept:
         return paper, None
     return paper, parts.dilated(np.logical_or.reduce(kept), 1)
@@ -117,9 +120,11 @@ def _at_the_top(thin):
         start, end = columns.min(), columns.max() + 1
         if end - start < 0.3 * width:
             continue
-        slope, at = np.polyfit(columns, rows, 1)
-        off = abs(rows - slope * columns - at)
-        thick = len(rows) / (end - start)
+        # A digit that touches the line does so from inside: its outer side is straight.
+        along, first, counts = np.unique(columns, return_index=True, return_counts=True)
+        thick = np.median(counts)
+        slope, at = np.polyfit(along, rows[first] + (thick - 1) / 2, 1)
+        off = abs(rows[first] + (thick - 1) / 2 - slope * along - at)
         if abs(slope) <= MAX_SLOPE and thick <= MAX_THICKNESS * height + 1 and (
                 np.percentile(off, 90) <= 0.6 * thick + 1):
             return _Line(start, end, at, slope, thick, width, height)
