@@ -106,12 +106,18 @@ class _Session(tf.Session):
     Session.run looks up its fetches and feeds in every call, which takes longer than the arithmetic
     of a small graph. TensorFlow's callables do not, but its public make_callable is only faster
     without feeds. Shapes of fed values are not checked against their placeholders.
-    Signals are blocked during a run. `precision`: 'float32' or 'bfloat16'.
+    Signals are blocked during a run. `precision`: 'float32' or 'bfloat16'. Raises UserError
+    (status 1) if the GPU cannot be used.
     """
 
     def __init__(self, config: Any, precision: str):
-        with _signals_held():
-            super().__init__(config=config)
+        try:
+            with _signals_held():
+                super().__init__(config=config)
+        except tf.errors.InternalError as error:
+            raise UserError(f'TensorFlow cannot use the GPU: {error.message}; free it, if another '
+                            'program has its memory, or hide it: CUDA_VISIBLE_DEVICES=-1',
+                            1) from error
         self._callables: Dict[Tuple[tuple, tuple], Callable] = {}
         self.precision = precision
 
@@ -163,7 +169,11 @@ def session(args: argparse.Namespace) -> tf.Session:
 
 def uses_gpu(device: str) -> bool:
     """Whether a session for this device, as in `configure`, computes on a GPU."""
-    return device != 'cpu' and bool(tf.config.experimental.list_physical_devices('GPU'))
+    return device != 'cpu' and bool(_count_gpus())
+
+
+def _count_gpus():
+    return len(tf.config.experimental.list_physical_devices('GPU'))
 
 
 def configure(device: str, precision: str) -> Tuple[Any, str]:
@@ -171,8 +181,8 @@ def configure(device: str, precision: str) -> Tuple[Any, str]:
 
     device: 'auto', 'cpu', or 'gpu' ('gpu:1' for the second).
     precision: 'float32', 'bfloat16', or 'auto': bfloat16 if the processor has instructions for
-    it and there is no GPU. In bfloat16, matrix products and convolutions round their inputs and
-    add up in float32; variables and checkpoints stay float32.
+    it. In bfloat16, matrix products and convolutions round their inputs and add up in float32;
+    variables and checkpoints stay float32. On a GPU it is always float32.
     Returns (tf.ConfigProto, 'float32' or 'bfloat16'). Raises UserError if there is no such GPU.
     """
     config = tf.ConfigProto(allow_soft_placement=True)
@@ -182,13 +192,20 @@ def configure(device: str, precision: str) -> Tuple[Any, str]:
     elif device.startswith('gpu:'):
         config.gpu_options.visible_device_list = device[len('gpu:'):]
     on_gpu = uses_gpu(device)
-    if device.startswith('gpu') and not on_gpu:
-        raise UserError('--device gpu: TensorFlow finds no GPU; '
-                        "pip install 'tensorflow[and-cuda]' on Linux, or leave --device out")
+    if device.startswith('gpu'):
+        count = _count_gpus()
+        if not count:
+            raise UserError('--device gpu: TensorFlow finds no GPU; '
+                            "pip install 'tensorflow[and-cuda]' on Linux, or leave --device out")
+        if int(device[len('gpu:'):] or 0) >= count:
+            raise UserError(f'--device {device}: the last GPU that TensorFlow finds is '
+                            f'gpu:{count - 1}')
     rewrites = config.graph_options.rewrite_options
     can = hasattr(rewrites, 'auto_mixed_precision_onednn_bfloat16')  # not in 1.15
-    if precision == 'auto':
-        precision = 'bfloat16' if can and not on_gpu and bfloat16_feature() else 'float32'
+    if on_gpu:  # the rewriting below is for processors
+        precision = 'float32'
+    elif precision == 'auto':
+        precision = 'bfloat16' if can and bfloat16_feature() else 'float32'
     if precision == 'bfloat16':
         if not can:
             raise UserError(f'--precision bfloat16: TensorFlow {tf.__version__} does not '

@@ -11,7 +11,7 @@ import pytest
 from digits.errors import UserError
 from digits.paths import PROJECT_ROOT as HOME
 from digits.processor import bfloat16_feature
-from digits.tensorflow_v1 import open_session, tf
+from digits.tensorflow_v1 import configure, open_session, tf
 
 
 def python(code, **environment):
@@ -23,7 +23,7 @@ def python(code, **environment):
 
 def test_import_and_session_are_silent_and_without_keras():
     result = python('import sys\n'
-                    'from digits.tensorflow_v1 import open_session, tf\n'
+                    'from digits.tensorflow_v1 import configure, open_session, tf\n'
                     'session = open_session("cpu", "float32")\n'
                     'print(session.run(tf.constant(6) * 7), tf.executing_eagerly())\n'
                     'v = tf.get_variable("v", [])\n'
@@ -68,6 +68,29 @@ def test_precision_is_what_was_asked_for_and_auto_follows_the_processor():
         expected = 'bfloat16' if bfloat16_feature() else 'float32'
         assert open_session('cpu', 'auto').precision == expected
         assert open_session('cpu', 'bfloat16').precision == 'bfloat16'
+
+
+def test_where_there_are_gpus(monkeypatch):
+    """What can be tested without one: TensorFlow only lists them, and opens no session."""
+    monkeypatch.setattr(tf.config.experimental, 'list_physical_devices', lambda kind: ['0', '1'])
+    for device, precision in (('auto', 'auto'), ('gpu', 'bfloat16'), ('gpu:1', 'auto')):
+        config, found = configure(device, precision)
+        assert found == 'float32'
+        assert config.gpu_options.visible_device_list == ('1' if device == 'gpu:1' else '')
+    with pytest.raises(UserError, match='--device gpu:2: the last GPU .* is gpu:1$'):
+        configure('gpu:2', 'auto')
+
+
+def test_a_gpu_that_cannot_be_used(monkeypatch):
+    def fail(session, **kwargs):  # as an H100 whose memory another program had
+        session._session = None  # which TensorFlow's own destructor looks at
+        raise tf.errors.InternalError(
+            None, None, 'cudaSetDevice() on GPU:0 failed. Status: out of memory')
+
+    monkeypatch.setattr(tf.Session, '__init__', fail)
+    with pytest.raises(UserError, match='out of memory; .*CUDA_VISIBLE_DEVICES=-1') as caught:
+        open_session()
+    assert caught.value.exit_status == 1
 
 
 @pytest.fixture(params=['prepared', 'by Session.run'])
@@ -132,7 +155,7 @@ def test_signals_do_not_meet_arithmetic():
     code = """
 import signal, sys
 import numpy as np
-from digits.tensorflow_v1 import open_session, tf
+from digits.tensorflow_v1 import configure, open_session, tf
 met = []
 signal.signal(signal.SIGTERM, lambda number, frame: met.append(number))
 x = tf.placeholder(tf.float32, [None, 784])
