@@ -23,7 +23,8 @@ from PIL import Image, ImageOps
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from digits import command_line, figures  # noqa: E402
 from digits.errors import UserError  # noqa: E402
-from digits.pictures import normalisation, one_digit, page  # noqa: E402
+from digits.pictures import decoding, normalisation, one_digit, page, tables  # noqa: E402
+from digits.pictures.ink import ink_of  # noqa: E402
 from digits.prediction import classifier, scoring  # noqa: E402
 from digits.training import calibration  # noqa: E402
 from digits.training.record import Record  # noqa: E402
@@ -71,6 +72,7 @@ def _light_ink(file):
     return ImageOps.invert(image) if np.mean(image) > 127 else image
 
 
+CELLS = 'cells'  # the row of those cut out of forms
 WAYS = {'squeezed': squeezed, 'by mean': by_mean, 'padded': padded, 'Otsu': otsu,
         'ours': one_digit.read}
 
@@ -101,12 +103,15 @@ def packed(path):
     if images.dtype != np.uint8 or images.ndim != 3 or len(images) != len(labels):
         raise UserError(f'{path}: images is {images.dtype} {list(images.shape)}, labels '
                         f'[{len(labels)}]; they must be uint8 [n, h, w] and [n]')
-    files = []
-    for image in images:
-        file = io.BytesIO()
-        Image.fromarray(255 - image).save(file, 'PNG')
-        files.append(file.getvalue())
+    files = [_png(Image.fromarray(255 - image)) for image in images]
     return [(Path(path).stem, files, labels)]
+
+
+def _png(image):
+    """The bytes of a PNG file of a PIL image."""
+    file = io.BytesIO()
+    image.save(file, 'PNG')
+    return file.getvalue()
 
 
 def read(way, files):
@@ -146,6 +151,34 @@ def read_forms(path):
             forms.append((int(line['label']), int(line['rows']), int(line['columns']),
                           time.perf_counter() - started, found))
     return forms
+
+
+def cut_cells(path):
+    """[(row of the table, files, labels)] of each cell of the forms in a CSV, cut out.
+
+    As PNG files, grey, with whatever of the lines is in the rectangle.
+    """
+    files, labels = [], []
+    with open(path, encoding='utf-8', newline='') as file:
+        for line in csv.DictReader(file):
+            image = decoding.upright(decoding.open_picture(
+                os.path.join(os.path.dirname(path), line['file'])))
+            density, mask = ink_of(image, page.MAX_SIDE)
+            times = -(-max(image.size) // page.MAX_SIDE)
+            table = max(tables.find(density > 0.6 * density[mask].min()),
+                        key=lambda table: table.cells.size)
+            for row, column in np.ndindex(*table.cells.shape):
+                files.append(_png(image.convert('L').crop(_corners(table, row, column, times))))
+                labels.append(int(line['label']))
+    return [(CELLS, files, labels)]
+
+
+def _corners(table, row, column, times):
+    """(left, top, right, bottom) along the lines around a cell, `times` as large."""
+    middle = int(np.mean([at[0] for at in table.down.at[column:column + 2]]))
+    top, bottom = table.across.at[row:row + 2, middle]
+    left, right = table.down.at[column:column + 2, int((top + bottom) / 2)]
+    return tuple(int(round(times * side)) for side in (left, top, right, bottom))
 
 
 def forms_table(classify, forms):
@@ -213,8 +246,8 @@ def draw(classify, rows, seen, forms, path):
     images, labels, names = [np.empty([0, 28, 28], np.uint8)], [], []
     unreadable = np.zeros(10, int)
     for row, _, expected in rows:
-        if row == 'all of them' and len(rows) > 1 and rows[0][0] != row:
-            continue  # the same pictures as in the rows above
+        if row == CELLS or row == 'all of them' and len(rows) > 1 and rows[0][0] != row:
+            continue  # the same digits as in `forms`, or in the rows above
         made, readable = seen['ours', row]
         images.append(made[readable])
         labels += np.array(expected)[readable].tolist()
@@ -254,17 +287,19 @@ def main(argv=None):
     rows = labelled(args.labels) if args.labels else []
     for path in args.npz:
         rows += packed(path)
-    if not rows and not args.forms:
+    if not (rows or args.forms):
         parser.error('name pictures: --labels, --npz, --forms')
-    forms = read_forms(args.forms) if args.forms else []
+    forms = []
+    if args.forms:
+        forms = read_forms(args.forms)
+        rows += cut_cells(args.forms)
     runs = [(folder, Record.read(folder), classifier.restore(folder)) for folder in args.run_dir]
     seen = {(name, row): read(way, files)
             for name, way in WAYS.items() for row, files, _ in rows}
     lines = []
     for run in runs:
-        if rows:
-            lines += table(*run, rows, seen)
-            print('\n'.join(lines[-len(rows) - 5:]), flush=True)
+        lines += table(*run, rows, seen)
+        print('\n'.join(lines[-len(rows) - 5:]), flush=True)
         if forms:
             lines += ['Whole forms, a digit in each cell, as `predict.py --page` finds them:', '',
                       *forms_table(run[2], forms), '']
