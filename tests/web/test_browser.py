@@ -220,11 +220,13 @@ def test_digits_of_any_size_are_read(window, share):
 def test_the_digit_stands_still_while_the_bars_move(window):
     page = window()
     page.page.evaluate("""() => {
-        window.times = {digit: [], bars: []};
+        window.times = {digit: [], bars: [], contradictions: 0};
         const shown = {};
         const keep = (name, what) => new MutationObserver(() => {
             if (what() !== shown[name]) times[name].push(performance.now());
             shown[name] = what();
+            times.contradictions += bars.innerText.includes('%') &&
+                sentence.textContent === 'Nothing drawn yet';
         });
         keep('digit', () => digit.textContent).observe(digit, {childList: true});
         keep('bars', () => bars.innerText).observe(bars, {subtree: true, attributes: true});
@@ -235,6 +237,7 @@ def test_the_digit_stands_still_while_the_bars_move(window):
     times = page.page.evaluate('times')
     assert np.diff(times['digit']).min(initial=1000) > 390
     assert len(times['bars']) > 2 * len(times['digit'])
+    assert times['contradictions'] == 0
 
 
 def test_the_log_has_one_final_answer_for_each_drawing(window, server):

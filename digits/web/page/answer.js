@@ -64,6 +64,7 @@ function showDigit(answer) {
   $('seen').src = `data:image/png;base64,${answer.image}`;
   $('seen').hidden = false;
   showBars(networks);
+  if (shown === 'nothing') settle('reading', () => say('blank', '', text.reading, text.toCome), 0);
   settle(`${digit} ${answer.doubt}`, () => {
     if (sure) say('sure', digit, text.is(digit), text.sure(percent(probability)));
     else if (like) say('doubt', digit, text.perhaps(digit), text.like(+like));
