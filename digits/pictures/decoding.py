@@ -80,8 +80,8 @@ def open_picture(path: Picture, max_side: Optional[int] = None,
     """Decode the picture in `path`, a file's name or an open binary file.
 
     max_side: decode a JPEG at a half, a quarter or an eighth of its size where both sides stay as
-        long as that: a large photo then takes less time. So is one of more pixels than other
-        formats may have, down to 4096 pixels a side.
+        long as that: a large photo then takes less time. A JPEG of more pixels than other
+        formats may have is decoded so as well, to 4096 pixels a side or more.
     max_pixels: a bound below that of its format
     max_seconds: of one core, MAX_SECONDS by default
 
@@ -172,7 +172,7 @@ def _bytes_of(path):
 
 
 def _size(status):
-    """Return the size of a regular file: a device may never end, a pipe never begin."""
+    """The size of a regular file. Of a device, reading may never end; of a pipe, never begin."""
     if stat.S_ISDIR(status.st_mode):
         raise UserError('is a folder; give a picture in it')
     if not stat.S_ISREG(status.st_mode):

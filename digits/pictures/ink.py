@@ -43,15 +43,15 @@ def _opaque_or_alpha(image, max_side):
     if image.mode == 'F' or image.mode.startswith('I'):
         image = _shrunk(image if image.mode in 'FI' else image.convert('I'), max_side)
         return Image.fromarray(_stretched(np.asarray(image)))
-    if image.mode == 'LAB':  # Pillow turns it into nothing else
+    if image.mode == 'LAB':  # Pillow cannot convert it
         return _shrunk(image.getchannel(0), max_side)
     if not (image.getbands()[-1] in 'Aa' or 'transparency' in image.info):
         if image.mode not in ('L', 'RGB'):
             image = image.convert('L' if image.mode == '1' else 'RGB')
         return _shrunk(image, max_side)
-    if image.mode == 'La':  # Pillow turns it into nothing else
+    if image.mode == 'La':  # Pillow converts it to nothing else
         image = image.convert('LA')
-    if image.mode in ('LA', 'RGBA'):  # a large picture is not held four times over
+    if image.mode in ('LA', 'RGBA'):  # before the conversion, which would copy all of it
         image = _shrunk(image, max_side)
     image = _shrunk(image.convert('RGBA'), max_side)
     alpha = image.getchannel('A')
@@ -88,10 +88,10 @@ def _grey(image):
     values = np.asarray(image, np.float32) / 255
     if image.mode == 'L':
         return values
-    # Each colour in a row of its own: what walks over all pixels in steps of three takes longer.
+    # Each colour in a contiguous row: strided access takes longer.
     spread = np.stack([band.ravel() - np.float32(mean)
                        for band, mean in zip(cv2.split(values), cv2.mean(values))])
-    # BLAS is made for larger matrices than 3 x 3 and takes longer than einsum.
+    # For a result of 3 x 3, einsum is faster than BLAS.
     axis = np.linalg.eigh(np.einsum('in,jn->ij', spread, spread))[1][:, -1]
     weights = np.maximum(axis if axis.sum() > 0 else -axis, 0)
     return cv2.transform(values, (weights / weights.sum())[None])
@@ -108,7 +108,7 @@ def _thumbnail(grey):
 
 
 def _radius(small):
-    """Of a window of a quarter of the picture."""
+    """The radius of a window that is a quarter of the picture."""
     return max(1, max(small.shape) // 8)
 
 
@@ -170,7 +170,7 @@ def _paper(grey, small):
 def _ink(grey, paper):
     """Share [h, w] of the paper's light that is missing: 0 on paper, in shade as in light.
 
-    Where the paper is next to black, its noise would be the largest share of all.
+    Paper that is nearly black counts as brighter than it is: its noise would look like ink.
     """
     return (paper - grey) / np.maximum(paper, max(paper.max() / 4, np.float32(1 / 255)))
 

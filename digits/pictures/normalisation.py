@@ -37,7 +37,7 @@ def _levels(ink, mask):
 
 
 def _median(values):
-    """The median or, of two in the middle, the larger: np.median thinks twice as long."""
+    """The median or, of two in the middle, the larger: np.median takes twice as long."""
     return np.partition(values, values.size // 2)[values.size // 2]
 
 

@@ -8,7 +8,7 @@ from typing import Tuple
 import cv2
 import numpy as np
 
-cv2.setNumThreads(1)  # many pictures are read by a process a core
+cv2.setNumThreads(1)  # folders are read by one process per core
 
 
 @functools.lru_cache(maxsize=64)
@@ -46,8 +46,8 @@ def long_runs(mask: np.ndarray, least: int, down: bool = False) -> np.ndarray:
 def extended(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """`values` [h, w] with so many rows and columns more at each side, fewer than there are.
 
-    Mirrored at the outermost in place and in brightness, as np.pad's 'reflect' and 'odd': so they
-    go on with the light's slope, and a margin that grows darker does not look like ink.
+    Mirrored at the outermost in place and in brightness, as np.pad's 'reflect' and 'odd': they
+    continue the light's slope, so that a margin that grows darker does not look like ink.
     """
     for sides in ((rows, rows, 0, 0), (0, 0, columns, columns)):
         values = (2 * cv2.copyMakeBorder(values, *sides, cv2.BORDER_REPLICATE) -
@@ -97,7 +97,7 @@ class Parts:
             counts = counts[counts > 0]
         self.places, self.part, self.width = places, part, width
         self.counts, self.starts = counts, np.cumsum(counts) - counts
-        # Of 16 bits, a sort of many times the speed.
+        # NumPy sorts integers of 16 bits many times as fast.
         self._order = np.argsort(part.astype(np.uint16) if len(counts) < 2 ** 16 else part,
                                  kind='stable')
         self._rows, self._columns = np.divmod(places[self._order], width)

@@ -19,8 +19,9 @@ def find(mask: np.ndarray) -> np.ndarray:
     lines = [_straight(mask, least), _straight(turned, least)]
     ruled = [np.ones(len(each.end), bool) for each in lines]
     across, down = _on(lines[0], ruled[0], mask.shape), _on(lines[1], ruled[1], turned.shape).T
-    # Digits' height without straight strokes, or only without level ones: a 1 has no others. So
-    # what is long by the second measure is printed, by the first if one end is held as well.
+    # Two measures of the digits' height: without all straight strokes, and without the level ones
+    # only, for a 1 is a straight stroke itself. A line is printed if it is long by the second
+    # measure, or if it is long by the first and one of its ends is held.
     heights = [parts.Parts.of(parts.label(rest)).digit_height()
                for rest in (mask & ~across & ~down, mask & ~across)]
     long = [[each.end - each.start > 2.5 * height for each in lines] for height in heights]

@@ -82,7 +82,7 @@ def _overlap(boxes, axis, some):
 
 
 def _together(found):
-    """Strokes of one digit that do not touch as one part."""
+    """Join strokes of one digit that do not touch."""
     compared = measured = 0
     while True:
         compared += len(found) ** 2
@@ -101,7 +101,7 @@ def _together(found):
             return found
         new, joined = np.arange(len(found)), set()
         a, b = pairs.T
-        for pair in np.argsort(distances, kind='stable'):  # each with its nearest, in one turn
+        for pair in np.argsort(distances, kind='stable'):  # each joins its nearest, once per pass
             if near[pair] and joined.isdisjoint(pairs[pair]):
                 new[b[pair]] = a[pair]
                 joined.update(pairs[pair])
@@ -150,7 +150,7 @@ def _line_heights(boxes, lines):
 
 
 def _apart(found):
-    """Digits that touch as parts of their own, where one path parts them well.
+    """Separate digits that touch, where one path divides them well.
 
     What is wider than a digit is cut along the path from top to bottom that crosses least ink,
     if that is one stroke and leaves two parts as large as digits.
@@ -191,7 +191,7 @@ def _pen(mask):
 def _seam(mask):
     """(pixels crossed, column int [h] of the best path down through `mask` [h, w]).
 
-    The best crosses little ink, no hole as in a 0, and the part near its middle.
+    The best path crosses little ink, no hole as in a 0, and the part near its middle.
     """
     h, w = mask.shape
     columns = np.arange(w)
@@ -199,7 +199,8 @@ def _seam(mask):
     holes = (outside != outside[0, 0])[1:-1, 1:-1] & ~mask
     cost = mask + holes + 6 * _pen(mask) / h * abs(columns / w - 0.5)
     cost[:, [0, -1]] = np.inf
-    # The cheapest way down to each pixel, and whence: from above, or above to the left or right.
+    # The cheapest way down to each pixel, and its last step: from above, or from above to the left
+    # or right.
     down, steps = cost[0], []
     for row in cost[1:]:
         ways = np.stack([down, np.append(np.inf, down[:-1]), np.append(down[1:], np.inf)])
@@ -214,7 +215,7 @@ def _seam(mask):
 
 
 def _without_marks(found):
-    """What is not too small beside its neighbours for a digit, nor a slash."""
+    """Without what is too small for a digit, compared with its neighbours, and without slashes."""
     boxes, tall = found.boxes, found.sizes[:, 1]
     lines = lines_of(boxes)
     heights = _line_heights(boxes, lines)

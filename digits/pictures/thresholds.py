@@ -1,11 +1,11 @@
-"""Where is ink on a page on which some of it is much fainter than the rest: a threshold a part."""
+"""The ink of a page on which some is much fainter than the rest: a threshold for each part."""
 import cv2
 import numpy as np
 
 from digits.pictures import parts
 from digits.pictures.ink import MIN_CONTRAST
 
-EVEN = 0.65  # if the faint parts are so dark beside the dark ones, one threshold serves all
+EVEN = 0.65  # of the dark parts: if all others are darker than this, one threshold serves all
 FAINTEST = 0.2  # of the dark parts: what is fainter is dirt, or shows through the paper
 SHARE = 0.45  # of a part's darkest ink
 
@@ -17,8 +17,8 @@ def by_part(ink: np.ndarray, mask: np.ndarray, even: bool = True) -> np.ndarray:
     mask: where one threshold for all says it is
     even: whether that does where contrast is even
 
-    What hangs together at a low threshold is a part, whose own threshold is a share of the darkest
-    ink in it.
+    Parts are what is connected at a low threshold. The own threshold of each is a share of the
+    darkest ink in it.
     """
     sample = ink[::4, ::4]
     paper = np.median(sample)
