@@ -188,8 +188,9 @@ def lay_path(rng: RandomNumbers, skeleton: Skeleton,
     pressure = 1 + swing * np.sin(2 * np.pi * (turns * np.linspace(0, 1, m) + phase))
     return path, np.sqrt((step ** 2).sum(axis=2)) * np.clip(pressure, 0.4, 1.6)
 
+
 def draw_way(rng: np.random.RandomState, style: Style, way: Way, n: int) -> np.ndarray:
-    """Draw a digit (or a letter) n times, written in one way, in a Style: uint8 [n, 28, 28]."""
+    """Draw a digit, or another sign, n times, written in one way, in a Style: uint8 [n, 28, 28]."""
     skeleton, hand = compile_way(way), TruncatedNormal(rng, style.max_sd)
     points = bend(hand, write(hand, skeleton, n), style)
     path, ink = lay_path(hand, skeleton, points)
