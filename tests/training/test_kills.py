@@ -13,9 +13,11 @@ from digits.training.record import Record
 RUNS = {  # several looks at the validation set, each with a checkpoint, and epochs that end
     'mnist_softmax.py': ['--steps', '1500', '--batch-size', '70'],
     'mnist_cnn.py': ['--steps', '40', '--batch-size', '70', '--validation-size', '500'],
+    'mnist_cnn_deep.py': ['--steps', '20', '--batch-size', '40', '--validation-size', '500'],
     'mnist_numpy_sigmoid.py': ['--epochs', '150'],
 }
-KILLS = {'mnist_softmax.py': 16, 'mnist_cnn.py': 16, 'mnist_numpy_sigmoid.py': 20}
+KILLS = {'mnist_softmax.py': 16, 'mnist_cnn.py': 16, 'mnist_cnn_deep.py': 4,
+         'mnist_numpy_sigmoid.py': 20}
 UNFINISHED = ('.tempstate', '.unfinished')
 
 
