@@ -23,7 +23,7 @@ def python(code, **environment):
 
 def test_import_and_session_are_silent_and_without_keras():
     result = python('import sys\n'
-                    'from digits.tensorflow_v1 import configure, open_session, tf\n'
+                    'from digits.tensorflow_v1 import open_session, tf\n'
                     'session = open_session("cpu", "float32")\n'
                     'print(session.run(tf.constant(6) * 7), tf.executing_eagerly())\n'
                     'v = tf.get_variable("v", [])\n'
@@ -155,7 +155,7 @@ def test_signals_do_not_meet_arithmetic():
     code = """
 import signal, sys
 import numpy as np
-from digits.tensorflow_v1 import configure, open_session, tf
+from digits.tensorflow_v1 import open_session, tf
 met = []
 signal.signal(signal.SIGTERM, lambda number, frame: met.append(number))
 x = tf.placeholder(tf.float32, [None, 784])

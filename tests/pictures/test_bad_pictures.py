@@ -115,7 +115,7 @@ def test_what_takes_too_long_is_stopped(tmp_path):
     })
     for path, (said, seconds, peak) in zip(paths, read_in_a_child(paths, max_seconds=0.1)):
         assert said == (f'{path}: takes more than 0.1 seconds to decode; save it as PNG or JPEG')
-        assert seconds < 10 and peak < 3e8, (said, seconds, peak)  # hours, if nothing stopped it
+        assert seconds < 2 and peak < 3e8, (said, seconds, peak)
 
 
 @pytest.mark.slow

@@ -59,7 +59,8 @@ def difference(a, b):
     ({'shade': 0.9, 'sides': [2], 'dark': 0.5}, 1),
     ({'shade': 0.9, 'sides': [0, 3], 'dark': 0.5}, 1),
     ({'shade': 0.8, 'sides': range(4), 'dark': 0.5, 'light': (130, 240)}, 1),
-    ({'shade': 0.9, 'sides': range(4), 'dark': 0.6, 'down': 0.7}, 3),  # some touch it
+    ({'shade': 0.9, 'sides': range(4), 'dark': 0.6, 'down': 0.5}, 3),  # some touch it
+    ({'shade': 0.9, 'sides': range(4), 'dark': 0.6, 'down': 0.7}, 3),
     ({'shade': 0.9, 'sides': [0, 1, 2], 'dark': 0.8, 'down': 0.7}, 3),
 ], ids=str)
 def test_a_cell_of_a_table_is_read_as_if_it_had_no_lines(hand, kind, wrong):
