@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from digits import command_line, figures  # noqa: E402
 from digits.errors import UserError  # noqa: E402
 from digits.pictures import decoding, normalisation, one_digit, page, tables  # noqa: E402
-from digits.pictures.ink import ink_of  # noqa: E402
+from digits.pictures.ink import ink_of, reduction  # noqa: E402
 from digits.prediction import classifier, scoring  # noqa: E402
 from digits.training import calibration  # noqa: E402
 from digits.training.record import Record  # noqa: E402
@@ -144,12 +144,11 @@ def read_forms(path):
     Each file is a scanned table with the digit `label` in each of its cells.
     """
     forms = []
-    with open(path, encoding='utf-8', newline='') as file:
-        for line in csv.DictReader(file):
-            started = time.perf_counter()
-            found = page.read(os.path.join(os.path.dirname(path), line['file']))
-            forms.append((int(line['label']), int(line['rows']), int(line['columns']),
-                          time.perf_counter() - started, found))
+    for line, file in _lines(path):
+        started = time.perf_counter()
+        found = page.read(file)
+        forms.append((int(line['label']), int(line['rows']), int(line['columns']),
+                      time.perf_counter() - started, found))
     return forms
 
 
@@ -159,18 +158,22 @@ def cut_cells(path):
     As PNG files, grey, with whatever of the lines is in the rectangle.
     """
     files, labels = [], []
+    for line, file in _lines(path):
+        image = decoding.upright(decoding.open_picture(file))
+        found = tables.find(tables.may_be_lines(*ink_of(image, page.MAX_SIDE)))
+        table = max(found, key=lambda table: table.cells.size)
+        grey, times = image.convert('L'), reduction(image, page.MAX_SIDE)
+        for row, column in np.ndindex(*table.cells.shape):
+            files.append(_png(grey.crop(_corners(table, row, column, times))))
+            labels.append(int(line['label']))
+    return [(CELLS, files, labels)]
+
+
+def _lines(path):
+    """Yield (row, its picture's name) of a CSV whose column `file` is relative to its folder."""
     with open(path, encoding='utf-8', newline='') as file:
         for line in csv.DictReader(file):
-            image = decoding.upright(decoding.open_picture(
-                os.path.join(os.path.dirname(path), line['file'])))
-            density, mask = ink_of(image, page.MAX_SIDE)
-            times = -(-max(image.size) // page.MAX_SIDE)
-            table = max(tables.find(density > 0.6 * density[mask].min()),
-                        key=lambda table: table.cells.size)
-            for row, column in np.ndindex(*table.cells.shape):
-                files.append(_png(image.convert('L').crop(_corners(table, row, column, times))))
-                labels.append(int(line['label']))
-    return [(CELLS, files, labels)]
+            yield line, os.path.join(os.path.dirname(path), line['file'])
 
 
 def _corners(table, row, column, times):
@@ -287,7 +290,7 @@ def main(argv=None):
     rows = labelled(args.labels) if args.labels else []
     for path in args.npz:
         rows += packed(path)
-    if not (rows or args.forms):
+    if not rows and not args.forms:
         parser.error('name pictures: --labels, --npz, --forms')
     forms = []
     if args.forms:

@@ -123,8 +123,9 @@ def _at_the_top(thin):
         # A digit that touches the line does so from inside: its outer side is straight.
         along, first, counts = np.unique(columns, return_index=True, return_counts=True)
         thick = np.median(counts)
-        slope, at = np.polyfit(along, rows[first] + (thick - 1) / 2, 1)
-        off = abs(rows[first] + (thick - 1) / 2 - slope * along - at)
+        middle = rows[first] + (thick - 1) / 2
+        slope, at = np.polyfit(along, middle, 1)
+        off = abs(middle - slope * along - at)
         if abs(slope) <= MAX_SLOPE and thick <= MAX_THICKNESS * height + 1 and (
                 np.percentile(off, 90) <= 0.6 * thick + 1):
             return _Line(start, end, at, slope, thick, width, height)

@@ -32,6 +32,11 @@ def ink_of(image: Image.Image, max_side: int, alone: bool = False
     return ink, ink > _threshold(ink)
 
 
+def reduction(image: Image.Image, max_side: int) -> int:
+    """The whole number by which ink_of divides the sides of the picture."""
+    return -(-max(image.size) // max_side)
+
+
 def _opaque_or_alpha(image, max_side):
     """Mode L or RGB without transparency, neither side over `max_side`.
 
@@ -76,7 +81,7 @@ def _stretched(values):
 
 def _shrunk(image, max_side):
     """The picture with its longer side at most `max_side`, area-averaged."""
-    factor = -(-max(image.size) // max_side)
+    factor = reduction(image, max_side)
     return image.reduce(factor) if factor > 1 else image
 
 

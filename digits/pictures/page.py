@@ -15,7 +15,7 @@ from PIL import Image
 from digits.errors import UserError
 from digits.pictures import cells, one_digit, parts, ruled_lines, segmentation, tables, thresholds
 from digits.pictures.decoding import Picture, naming_errors, open_picture, upright
-from digits.pictures.ink import ink_of
+from digits.pictures.ink import ink_of, reduction
 from digits.pictures.normalisation import normalised
 
 MAX_SIDE = 2400  # pixels: an A4 sheet of 200 dpi stays as it is
@@ -61,7 +61,7 @@ def find(image: Image.Image) -> Page:
     ink, mask = ink_of(image, MAX_SIDE)
     if not mask.any():
         raise UserError(NO_INK)
-    lines = ink > 0.6 * ink[mask].min()  # printed lines may be fainter than other ink
+    lines = tables.may_be_lines(ink, mask)
     bare, found, found_tables = _in_tables(ink, mask, lines, tables.find(lines))
     if not found_tables:
         printed = ruled_lines.find(lines)
@@ -81,7 +81,7 @@ def find(image: Image.Image) -> Page:
         raise UserError(segmentation.NO_DIGITS)
     labels = found.labels(len(ink))
     images = np.array([_cut(bare, labels, number + 1, found.boxes[number]) for number in order])
-    boxes = np.minimum(found.boxes[order] * -(-max(image.size) // MAX_SIDE), image.size * 2)
+    boxes = np.minimum(found.boxes[order] * reduction(image, MAX_SIDE), image.size * 2)
     return Page(boxes, images if len(boxes) > 1 else _alone(image, boxes[0], images), rows,
                 columns, [table.cells.shape for table in found_tables])
 
@@ -137,7 +137,7 @@ def _alone(image, box, images):
     except UserError:  # it would not be taken for one digit alone
         return images
     if mask.any():
-        other = np.array(parts.bounds(mask)) * -(-max(image.size) // one_digit.MAX_SIDE)
+        other = np.array(parts.bounds(mask)) * reduction(image, one_digit.MAX_SIDE)
         if abs(other - box).max() <= 0.1 * max(box[2:] - box[:2]):
             return normalised(ink, mask)[None]
     return images

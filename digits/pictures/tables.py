@@ -36,6 +36,14 @@ class Table(NamedTuple):
         return self.across.mask(shape[0], wider) | self.down.mask(shape[1], wider).T
 
 
+def may_be_lines(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Where a page's printed lines may be, bool [h, w]: they may be fainter than other ink.
+
+    ink: float [h, w]; mask: where that is enough to be ink, not empty
+    """
+    return ink > 0.6 * ink[mask].min()
+
+
 def find(mask: np.ndarray) -> List[Table]:
     """The tables in `mask`, bool [h, w], the ink and all that may be a line; top to bottom."""
     least = max(24, max(mask.shape) // 60)
