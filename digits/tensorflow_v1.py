@@ -169,11 +169,11 @@ def session(args: argparse.Namespace) -> tf.Session:
 
 def uses_gpu(device: str) -> bool:
     """Whether a session for this device, as in `configure`, computes on a GPU."""
-    return device != 'cpu' and bool(_count_gpus())
+    return _count_gpus(device) > 0
 
 
-def _count_gpus():
-    return len(tf.config.experimental.list_physical_devices('GPU'))
+def _count_gpus(device):
+    return 0 if device == 'cpu' else len(tf.config.experimental.list_physical_devices('GPU'))
 
 
 def configure(device: str, precision: str) -> Tuple[Any, str]:
@@ -191,18 +191,16 @@ def configure(device: str, precision: str) -> Tuple[Any, str]:
         config.device_count['GPU'] = 0
     elif device.startswith('gpu:'):
         config.gpu_options.visible_device_list = device[len('gpu:'):]
-    on_gpu = uses_gpu(device)
-    if device.startswith('gpu'):
-        count = _count_gpus()
-        if not count:
-            raise UserError('--device gpu: TensorFlow finds no GPU; '
-                            "pip install 'tensorflow[and-cuda]' on Linux, or leave --device out")
-        if int(device[len('gpu:'):] or 0) >= count:
-            raise UserError(f'--device {device}: the last GPU that TensorFlow finds is '
-                            f'gpu:{count - 1}')
+    count = _count_gpus(device)
+    if device.startswith('gpu') and not count:
+        raise UserError('--device gpu: TensorFlow finds no GPU; '
+                        "pip install 'tensorflow[and-cuda]' on Linux, or leave --device out")
+    if device.startswith('gpu:') and int(device[len('gpu:'):]) >= count:
+        raise UserError(f'--device {device}: the last GPU that TensorFlow finds is '
+                        f'gpu:{count - 1}')
     rewrites = config.graph_options.rewrite_options
     can = hasattr(rewrites, 'auto_mixed_precision_onednn_bfloat16')  # not in 1.15
-    if on_gpu:  # the rewriting below is for processors
+    if count:  # the rewriting below is for processors
         precision = 'float32'
     elif precision == 'auto':
         precision = 'bfloat16' if can and bfloat16_feature() else 'float32'
@@ -211,6 +209,6 @@ def configure(device: str, precision: str) -> Tuple[Any, str]:
             raise UserError(f'--precision bfloat16: TensorFlow {tf.__version__} does not '
                             'support it; use --precision float32')
         rewrites.auto_mixed_precision_onednn_bfloat16 = 1  # RewriterConfig.ON
-    if not on_gpu:  # one operation at a time, each on all cores
+    if not count:  # one operation at a time, each on all cores
         config.experimental.executor_type = 'SINGLE_THREADED_EXECUTOR'
     return config, precision
