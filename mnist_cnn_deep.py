@@ -4,17 +4,15 @@ $ python mnist_cnn_deep.py
 validation accuracy: 0.9964
 test accuracy: 0.9959
 
-Batch normalization needs a second graph, for evaluation: `diff mnist_cnn.py mnist_cnn_deep.py`.
+Data, loss and learning rate are those of mnist_cnn.py. New are the network, batch normalization,
+and the second graph that this needs, for evaluation.
 """
 from digits import command_line, input_data, tensorflow_v1, training
 from digits.datasets import augmentation, outliers, strokes
 from digits.layers import dropout
 from digits.tensorflow_v1 import tf
+from mnist_cnn import DROP_RATE, OUTLIERS, STROKES, WARP, cross_entropy, one_cycle
 
-DROP_RATE = 0.3  # fraction of hidden units left out in a step, so that none becomes essential
-WARP = 0.1  # turn, slant, stretch, move each image: by up to 6 degrees, 10 %, 7 %, one pixel
-STROKES = 0.12  # drawn digits for each one of MNIST, as others write them: flagged 1s, crossed 7s
-OUTLIERS = 6000  # training images that are not digits: the network learns to be unsure of scribbles
 MOMENTUM = 0.01  # how much the running means and variances move towards those of each minibatch
 
 
@@ -67,19 +65,6 @@ def inference(images, is_training=False):
         W = tf.get_variable('W', [256, 10], initializer=zeros)
         b = tf.get_variable('b', [10], initializer=zeros)
         return tf.matmul(dropout(h_fc1, DROP_RATE if is_training else 0.0), W) + b
-
-
-def cross_entropy(logits, labels):
-    """The mean, with label smoothing (Szegedy et al., 2016); labels [batch], 10 if not a digit."""
-    targets = tf.one_hot(labels, 10)
-    targets += (1.0 - tf.reduce_sum(targets, 1, keepdims=True)) / 10  # not a digit: 0.1 each
-    return tf.losses.softmax_cross_entropy(targets, logits, label_smoothing=0.1)
-
-
-def one_cycle(peak, step, total_steps):
-    """The learning rate (Smith, 2018): up in the first quarter of the run, then down to zero."""
-    done = tf.cast(step, tf.float32) / total_steps
-    return peak * tf.minimum(done / 0.25, (1.0 - done) / 0.75)
 
 
 def main(argv=None):
