@@ -86,7 +86,7 @@ def test_cnn_and_the_shipped_pictures(script, cnn):
     lambda image: ImageOps.expand(image, 8).point(lambda value: 210 - value * 3 // 5),
 ], ids=['as it is', 'inverted', 'padded', 'enlarged', 'enlarged, inverted', 'on grey'])
 def test_mnist_as_pictures_reads_as_well(change, cnn, test_set):
-    images, labels = (part[::5] for part in test_set)
+    images, labels = (part[::2] for part in test_set)
     classify = classifier.restore(cnn)
     pictures = np.empty_like(images)
     for number, image in enumerate(images):
@@ -96,9 +96,9 @@ def test_mnist_as_pictures_reads_as_well(change, cnn, test_set):
             pictures[number] = 0
     before, after = (classify(these)[0].argmax(axis=1) == labels for these in (images, pictures))
     lost, won = (before & ~after).sum(), (after & ~before).sum()
-    assert lost - won <= 2 * (lost + won) ** 0.5  # McNemar's test: no worse, but for chance
-
-
+    # McNemar's test: at most one in a thousand is lost, but for chance. Some must be: of images at
+    # the edge of an answer more are right than wrong before any change.
+    assert lost - won <= 0.001 * len(images) + 2 * (lost + won) ** 0.5
 
 
 def test_doubt(cnn, test_set):
