@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from digits import command_line
 from digits.datasets import idx, strokes
 
 # Several processes share one GPU badly, and expected values are a processor's.
@@ -120,6 +121,24 @@ def script(small_dir):
                 timeout=timeout, check=False, cwd=str(HOME),
                 env={**os.environ, 'MNIST_DATA_DIR': str(small_dir), **(environment or {})})
     return run
+
+
+@pytest.fixture
+def called(small_dir, monkeypatch, capsys):
+    """As `script`, in this process, which has TensorFlow: for what a start of its own adds nothing.
+    """
+    def call(name, *flags):
+        module = importlib.import_module(name[:-len('.py')])
+        monkeypatch.setattr(sys, 'argv', [name, *map(str, flags)])
+        monkeypatch.setenv('MNIST_DATA_DIR', str(small_dir))
+        capsys.readouterr()
+        status = 0
+        try:
+            command_line.run(module.main)
+        except SystemExit as end:
+            status = end.code
+        return subprocess.CompletedProcess(sys.argv, status, *capsys.readouterr())
+    return call
 
 
 class Project:

@@ -72,11 +72,11 @@ def numbers(lines, before):
 @pytest.mark.parametrize(('name', 'before', 'least'), [
     ('fully_connected', 'Accuracy: ', 0.88),
     ('convolutional', 'test accuracy ', 0.88),
-    ('recurrent', 'Testing Accuracy: ', 0.87),
+    pytest.param('recurrent', 'Testing Accuracy: ', 0.87, marks=pytest.mark.slow),
     ('nearest_neighbour', 'Accuracy: ', 0.8),
     ('tensorboard_summaries', 'Test accuracy: ', 0.82),
-    ('layers', 'Testing Accuracy: ', 0.87),
-    ('xavier', 'Accuracy: ', 0.87),
+    pytest.param('layers', 'Testing Accuracy: ', 0.87, marks=pytest.mark.slow),
+    pytest.param('xavier', 'Accuracy: ', 0.87, marks=pytest.mark.slow),
 ])
 def test_it_learns(run, name, before, least):
     _, lines = run(name, TENSORFLOW, INPUT_DATA)

@@ -35,9 +35,9 @@ def test_restored_scores_what_the_run_scored(trained, small_dir, name):
 
 
 @pytest.mark.parametrize('name', ['mnist_softmax', 'mnist_cnn', 'mnist_numpy_sigmoid'])
-def test_a_line_for_each_picture_and_the_same_as_json(script, trained, name):
+def test_a_line_for_each_picture_and_the_same_as_json(script, called, trained, name):
     lines = script('predict.py', '--run-dir', trained[name], *PICTURES).stdout.splitlines()
-    result = script('predict.py', '--run-dir', trained[name], '--json', *PICTURES)
+    result = called('predict.py', '--run-dir', trained[name], '--json', *PICTURES)
     objects = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(lines) == len(objects) == len(PICTURES)
     images = np.array([one_digit.read(str(path)) for path in PICTURES])
@@ -78,12 +78,12 @@ def test_unreadable_pictures_are_named_and_the_others_read(script, trained, tmp_
     assert script(*run, broken).returncode == 2
 
 
-def test_random_shows_a_test_image_with_its_label(script, trained, small_dir):
+def test_random_shows_a_test_image_with_its_label(called, trained, small_dir):
     labels = idx.read_folder(small_dir)[3]
-    result = script('predict.py', '--run-dir', trained['mnist_cnn'], '--random')
+    result = called('predict.py', '--run-dir', trained['mnist_cnn'], '--random')
     found = re.match(r'test image (\d+)  label (\d), prediction \d[ ?]', result.stdout)
     assert labels[int(found.group(1))] == int(found.group(2))
-    row = json.loads(script('predict.py', '--run-dir', trained['mnist_cnn'], '--random',
+    row = json.loads(called('predict.py', '--run-dir', trained['mnist_cnn'], '--random',
                             '--json').stdout)
     assert row['label'] in range(10) and len(row['probabilities']) == 10
 
@@ -111,11 +111,11 @@ def test_newest_run_is_found_a_cnn_first(trained, tmp_path, monkeypatch):
      '(holds no conv1/W of float32 [5, 5, 1, 32])'),
     (lambda folder: [path.unlink() for path in folder.glob('model*')], 'no checkpoint in it yet'),
 ])
-def test_a_foreign_or_damaged_run_is_one_sentence(script, trained, tmp_path, change, words):
+def test_a_foreign_or_damaged_run_is_one_sentence(called, trained, tmp_path, change, words):
     folder = tmp_path / 'run'
     shutil.copytree(str(trained['mnist_softmax']), str(folder))
     change(folder)
-    result = script('predict.py', '--run-dir', folder, PICTURES[0])
+    result = called('predict.py', '--run-dir', folder, PICTURES[0])
     assert result.returncode == 2
     assert words in result.stderr and 'Traceback' not in result.stderr
 

@@ -27,6 +27,7 @@ SCRIPTS = ('mnist_numpy_sigmoid', 'mnist_softmax', 'mnist_cnn', 'mnist_distribut
 EACH = 120  # of the command lines one is tried
 SECONDS = 6  # then a trial that trains or serves is asked to end, and GRACE later killed
 GRACE = 15
+SOON = 2  # in place of SECONDS where few are tried
 VALUES = ('', ' ', '0', '-0', '1', '-1', '+1', '1.5', '1e3', '1e38', '1e39', '1e999', 'nan', 'inf',
           '-inf', 'None', 'True', '0x10', '1_000', '٣', '²', '59999', '6000', '5999', '1000000',
           '1000000000', '99999999999999999999', '9' * 5000, 'x' * 300, 'x' * 5000, '--', '-', '.',
@@ -73,7 +74,7 @@ def trials(module):
         yield [value]
 
 
-def tried(module, words, folder, environment):
+def tried(module, words, folder, environment, seconds):
     """The status (negative: the signal that killed it) and the stderr of main(words) in a fork."""
     folder.mkdir(parents=True)
     path = str(folder) + '.err'
@@ -100,9 +101,9 @@ def tried(module, words, folder, environment):
                 traceback.print_exc()
         os._exit(status)
     began, asked, ended = time.monotonic(), False, 0
-    while not ended and time.monotonic() < began + SECONDS + GRACE:
+    while not ended and time.monotonic() < began + seconds + GRACE:
         ended, status = os.waitpid(child, os.WNOHANG)
-        if not ended and not asked and time.monotonic() > began + SECONDS:
+        if not ended and not asked and time.monotonic() > began + seconds:
             asked = True
             os.kill(child, signal.SIGTERM)
         time.sleep(0.01)
@@ -130,7 +131,7 @@ def try_all(name, folder, data_dir, each):
     counts, wrong = collections.Counter(), []
     for number, words in enumerate(lines):
         status, said = tried(module, [*BASE[name], *words], Path(folder) / str(number) / 'a' / 'b',
-                             environment)
+                             environment, SECONDS if each == 1 else SOON)
         counts[str(status)] += 1
         fault = [what for what, there in (
             # By SIGTERM: asked to end, before the first step or in it.

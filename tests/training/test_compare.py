@@ -110,6 +110,7 @@ def test_no_runs_is_a_sentence(script, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_train_runs_every_script_at_its_defaults(script, tmp_path):
     result = script('compare.py', tmp_path, '--train')
     assert result.returncode == 0, result.stderr

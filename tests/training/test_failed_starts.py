@@ -66,10 +66,10 @@ def test_compare_leaves_no_folder_of_a_script_that_did_not_begin(tmp_path):
 
 
 @pytest.mark.parametrize('flags', [['--device', 'gpu'], ['--batch-size', '9000']])
-def test_a_local_cluster_that_cannot_start_leaves_nothing(script, tmp_path, flags):
+def test_a_local_cluster_that_cannot_start_leaves_nothing(called, tmp_path, flags):
     if 'gpu' in flags and tf.config.experimental.list_physical_devices('GPU'):
         pytest.skip('there is a GPU here')
-    result = script('mnist_distributed.py', '--local', '2', '--run-dir', tmp_path / 'run', *flags)
+    result = called('mnist_distributed.py', '--local', '2', '--run-dir', tmp_path / 'run', *flags)
     assert result.returncode == 2, result.stderr
     assert 'Traceback' not in result.stderr and '--resume continues' not in result.stderr
     assert flags[0] in result.stderr

@@ -36,7 +36,7 @@ def name(request):
     return request.param
 
 
-def test_output_record_and_repetition(script, name, tmp_path):
+def test_output_record_and_repetition(script, called, name, tmp_path):
     """Results on stdout, the rest on stderr; run.json whole; the same seed gives the same bits."""
     first = script(name, *SHORT[name], '--run-dir', tmp_path / 'first')
     assert first.returncode == 0, first.stderr
@@ -65,7 +65,7 @@ def test_output_record_and_repetition(script, name, tmp_path):
     assert again.stdout == first.stdout
     assert again.stderr == ''
     assert_same_weights(tmp_path / 'first', tmp_path / 'again')
-    other = script(name, *SHORT[name], '--run-dir', tmp_path / 'other', '--seed', '1')
+    other = called(name, *SHORT[name], '--run-dir', tmp_path / 'other', '--seed', '1')
     assert other.stdout != first.stdout
 
 
@@ -132,17 +132,17 @@ def test_killed_before_it_has_a_session_a_run_chooses_its_precision_again(
     assert parsed(mnist_cnn, ['--resume', '--run-dir', str(tmp_path)]).precision == precision
 
 
-def test_kept_are_the_last_two_checkpoints_and_the_best(script, tmp_path):
-    script('mnist_softmax.py', '--steps', '50', '--learning-rate', '30', '--run-dir', tmp_path)
+def test_kept_are_the_last_two_checkpoints_and_the_best(called, tmp_path):
+    called('mnist_softmax.py', '--steps', '50', '--learning-rate', '30', '--run-dir', tmp_path)
     best = Record.read(tmp_path).best['step']
     steps = {int(path.name.split('-')[1].split('.')[0])
              for path in tmp_path.glob('model.ckpt-*.index')}
     assert steps == {40, 50, best}
 
 
-def test_events_hold_what_was_printed(script, tmp_path):
+def test_events_hold_what_was_printed(called, tmp_path):
     """Read by TensorFlow's own reader: the validation accuracies of the plain progress lines."""
-    result = script('mnist_softmax.py', '--steps', '50', '--summary-every', '10', '--run-dir',
+    result = called('mnist_softmax.py', '--steps', '50', '--summary-every', '10', '--run-dir',
                     tmp_path)
     printed = {int(step): (float(loss), float(accuracy)) for step, loss, accuracy in re.findall(
         r'^step (\d+) of .* loss ([\d.]+), validation accuracy ([\d.]+), [\d,]+ images/s, \d+ s',
@@ -159,8 +159,8 @@ def test_events_hold_what_was_printed(script, tmp_path):
     assert written(tmp_path, 'loss') == {step: loss for step, (loss, _) in printed.items()}
 
 
-def test_zero_writes_nothing_for_tensorboard(script, tmp_path):
-    script('mnist_softmax.py', '--steps', '50', '--summary-every', '0', '--run-dir', tmp_path)
+def test_zero_writes_nothing_for_tensorboard(called, tmp_path):
+    called('mnist_softmax.py', '--steps', '50', '--summary-every', '0', '--run-dir', tmp_path)
     assert Record.read(tmp_path).status == 'finished'
     assert not list(tmp_path.rglob('*tfevents*'))
 
@@ -286,8 +286,8 @@ def test_resume_refuses_what_contradicts_the_run(small_dir, tmp_path):
     refused(mnist_softmax, 'run.json: damaged')
 
 
-def test_diverging_ends_with_a_sentence(script, tmp_path):
-    result = script('mnist_softmax.py', '--learning-rate', '1e38', '--run-dir', tmp_path)
+def test_diverging_ends_with_a_sentence(called, tmp_path):
+    result = called('mnist_softmax.py', '--learning-rate', '1e38', '--run-dir', tmp_path)
     assert result.returncode == 1
     assert 'training has diverged' in result.stderr and 'Traceback' not in result.stderr
     assert Record.read(tmp_path).status == 'diverged'

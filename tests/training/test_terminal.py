@@ -57,8 +57,8 @@ def test_images_that_are_no_digits_are_counted_apart(capsys):
     (['mnist_cnn.py', '--steps'], 'argument --steps: expected one argument'),
     (['mnist_distributed.py', '--job-name', 'x'], 'argument --job-name: invalid choice'),
     (['draw.py', 'a picture'], 'unrecognized arguments: a picture')])
-def test_a_mistake_is_one_line(script, words, said):
-    result = script(*words)
+def test_a_mistake_is_one_line(called, words, said):
+    result = called(*words)
     assert (result.returncode, result.stdout) == (2, '')
     sentence, = result.stderr.splitlines()
     assert sentence.startswith(f'{words[0]}: ') and said in sentence
@@ -66,8 +66,8 @@ def test_a_mistake_is_one_line(script, words, said):
 
 @pytest.mark.parametrize('flags', [['--run-dir', 'x\x1b[2J', '--resume'], ['--xyz\x1b[2J'],
                                    ['--seed', 'a\nb'], ['--seed=--']])
-def test_what_a_terminal_would_obey_is_escaped(script, flags):
-    result = script('mnist_softmax.py', *flags)
+def test_what_a_terminal_would_obey_is_escaped(called, flags):
+    result = called('mnist_softmax.py', *flags)
     assert result.returncode == 2
     sentence, = result.stderr.splitlines()
     assert sentence.isprintable() and sentence.startswith('mnist_softmax.py: ')

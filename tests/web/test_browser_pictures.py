@@ -73,6 +73,7 @@ def test_screenshots(window, folder):
     shot(page, folder, 'several')
 
 
+@pytest.mark.rare
 def test_animation(window, folder):
     """Two digits while they are drawn, with the answers as they come.
 

@@ -30,9 +30,9 @@ def test_the_same_answers_as_predict(server, script, cnn_run):
             expected['digit'], expected['sure'], expected.get('doubt'))
 
 
-def test_several_digits_are_read_as_predict_reads_a_page(server, script, cnn_run):
+def test_several_digits_are_read_as_predict_reads_a_page(server, called, cnn_run):
     path = PROJECT_ROOT / 'data/pages/numbers.jpg'
-    line = script('predict.py', '--run-dir', cnn_run, '--json', '--page', path).stdout
+    line = called('predict.py', '--run-dir', cnn_run, '--json', '--page', path).stdout
     status, _, answer = read(server, path.read_bytes(), 'image/jpeg', '/predict?with=page')
     assert status == 200
     expected = json.loads(line)['digits']
@@ -43,15 +43,15 @@ def test_several_digits_are_read_as_predict_reads_a_page(server, script, cnn_run
     assert (status, set(answer)) == (422, {'error', 'kind'})
 
 
-def test_predict_says_of_several_digits_what_reads_them(script, cnn_run, tmp_path):
+def test_predict_says_of_several_digits_what_reads_them(called, cnn_run, tmp_path):
     path = PROJECT_ROOT / 'data/pages/numbers.jpg'
-    result = script('predict.py', '--run-dir', cnn_run, path)
+    result = called('predict.py', '--run-dir', cnn_run, path)
     assert result.stderr == f'predict.py: {path}: {pictures.SEVERAL}\n'
     assert '--page' in pictures.SEVERAL
     # Blotches in rows of no height are not taken for digits.
     grey = np.random.RandomState(0).randint(0, 256, [50, 50]).astype(np.uint8)
     Image.fromarray(grey).resize((400, 400), Image.BICUBIC).save(str(tmp_path / 'noise.png'))
-    result = script('predict.py', '--run-dir', cnn_run, tmp_path / 'noise.png')
+    result = called('predict.py', '--run-dir', cnn_run, tmp_path / 'noise.png')
     assert result.stderr == f'predict.py: {tmp_path / "noise.png"}: {pictures.NO_DIGIT}\n'
 
 
