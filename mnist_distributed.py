@@ -11,7 +11,7 @@ network.
 from digits import command_line, input_data, training
 from digits.cluster import flags, local, process, worker
 from digits.datasets import augmentation, outliers, strokes
-from digits.tensorflow_v1 import tf
+from digits.tensorflow_v1 import explained_gpu_errors, tf
 from mnist_cnn import DROP_RATE, OUTLIERS, STROKES, WARP, cross_entropy, inference, one_cycle
 
 
@@ -27,7 +27,8 @@ def main(argv=None):
     # All processes get the same list of hosts; job_name and task_index say which one this is.
     cluster = tf.train.ClusterSpec({'ps': args.ps_hosts, 'worker': args.worker_hosts})
     config, precision = process.configuration(args)
-    server = tf.train.Server(cluster, args.job_name, args.task_index, config=config)
+    with explained_gpu_errors():
+        server = tf.train.Server(cluster, args.job_name, args.task_index, config=config)
     process.wait_for_all(args)
     if args.job_name == 'ps':
         return process.serve(args, server)  # the Server does all the work, in C++

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import warnings
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Tuple
 
 import numpy as np
 
@@ -100,6 +100,17 @@ def _signals_held():
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextlib.contextmanager
+def explained_gpu_errors() -> Iterator[None]:
+    """Around what opens a GPU: UserError (status 1) where TensorFlow cannot use it."""
+    try:
+        yield
+    except tf.errors.InternalError as error:
+        raise UserError(f'TensorFlow cannot use the GPU: {error.message}; free it, if another '
+                        'program has its memory, or hide it: CUDA_VISIBLE_DEVICES=-1',
+                        1) from error
+
+
 class _Session(tf.Session):
     """A session that caches a prepared callable for each set of fetches and feeds.
 
@@ -111,13 +122,8 @@ class _Session(tf.Session):
     """
 
     def __init__(self, config: Any, precision: str):
-        try:
-            with _signals_held():
-                super().__init__(config=config)
-        except tf.errors.InternalError as error:
-            raise UserError(f'TensorFlow cannot use the GPU: {error.message}; free it, if another '
-                            'program has its memory, or hide it: CUDA_VISIBLE_DEVICES=-1',
-                            1) from error
+        with explained_gpu_errors(), _signals_held():
+            super().__init__(config=config)
         self._callables: Dict[Tuple[tuple, tuple], Callable] = {}
         self.precision = precision
 

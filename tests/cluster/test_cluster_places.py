@@ -7,9 +7,11 @@ import socket
 import numpy as np
 import pytest
 
+import mnist_distributed
 from digits import input_data, paths, training
-from digits.cluster import flags, process, worker
+from digits.cluster import flags, local, process, worker
 from digits.errors import UserError
+from digits.tensorflow_v1 import tf
 
 SCRIPT = str(paths.PROJECT_ROOT / 'mnist_distributed.py')
 
@@ -70,6 +72,19 @@ def test_a_port_that_is_taken_is_one_sentence():
         args = argparse.Namespace(job_name='ps', task_index=0, ps_hosts=[address])
         with pytest.raises(UserError, match=f'{address}: cannot listen on port'):
             process.configuration(args)
+
+
+def test_a_gpu_that_cannot_be_used_is_one_sentence(monkeypatch):
+    def fail(*args, **kwargs):  # as an H100 whose memory another program had
+        raise tf.errors.InternalError(
+            None, None, 'cudaSetDevice() on GPU:0 failed. Status: out of memory')
+
+    monkeypatch.setattr(tf.train.Server, '__init__', fail)
+    server, worker = (f'127.0.0.1:{port}' for port in local.free_ports(2))
+    with pytest.raises(UserError, match='GPU:0 failed.*; .*CUDA_VISIBLE_DEVICES=-1') as caught:
+        mnist_distributed.main(['--ps-hosts', server, '--worker-hosts', worker,
+                                '--job-name', 'worker', '--task-index', '0'])
+    assert caught.value.exit_status == 1
 
 
 # ---- who learns from what
