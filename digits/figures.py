@@ -1,4 +1,5 @@
 """Figures drawn with matplotlib, from arrays into files, without a display."""
+import contextlib
 import os
 import warnings
 from pathlib import Path
@@ -42,17 +43,24 @@ def new(width: float, height: float, tight_layout: bool = True) -> Any:
     return figure
 
 
+@contextlib.contextmanager
+def _without_warnings():
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # of letters that no font here has: they are drawn as boxes
+        yield
+
+
 def extent(text: Any) -> Tuple[float, float]:
     """Width and height in inches of a matplotlib Text."""
-    box = text.get_window_extent(text.figure.canvas.get_renderer())
+    with _without_warnings():
+        box = text.get_window_extent(text.figure.canvas.get_renderer())
     return box.width / DPI, box.height / DPI
 
 
 def save(figure: Any, path: Union[str, Path]) -> None:
     """Write the file atomically."""
     check(path)
-    with files.replacing(Path(path)) as unfinished, warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # a name with letters that no font has
+    with files.replacing(Path(path)) as unfinished, _without_warnings():
         figure.savefig(str(unfinished), format=os.path.splitext(path)[1][1:].lower())
 
 
