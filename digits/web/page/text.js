@@ -21,7 +21,7 @@ export const TEXT = {
     hint: '0 to 9, with mouse, finger or pen', undo: 'Undo', redo: 'Redo', clear: 'Clear',
     keys: 'Arrow keys move the pen, the space bar puts it down and lifts it.',
     choose: 'Picture …', drop: 'Drop the picture here', paste: 'You can also paste a picture, or drop one here.',
-    answer: 'Answer', seen: 'What it sees: 28\u00a0×\u00a028', probabilities: 'Probabilities',
+    answer: 'Answer', seen: 'What it sees', probabilities: 'Probabilities',
     maps: 'From pixels to the answer', run: 'Read by',
     mapsIdea: 'Strong is white. Framed are the three maps that spoke most for the answer. Point at a '
       + 'pixel, or go there with the arrow keys, and see the sum behind it.',
@@ -58,7 +58,7 @@ export const TEXT = {
     hint: '0부터 9까지 그려 보세요', undo: '실행 취소', redo: '다시 실행', clear: '지우기',
     keys: '화살표 키로 펜을 움직이고, 스페이스바로 펜을 내리거나 듭니다.',
     choose: '이미지 열기', drop: '여기에 이미지를 놓으세요', paste: '이미지를 붙여 넣거나 여기에 끌어다 놓아도 됩니다.',
-    answer: '예측 결과', seen: '신경망 입력: 28\u00a0×\u00a028', probabilities: '확률',
+    answer: '예측 결과', seen: '신경망 입력', probabilities: '확률',
     maps: '픽셀에서 예측까지', run: '사용 모델:',
     mapsIdea: '밝을수록 값이 큽니다. 답에 가장 크게 기여한 특징 맵 세 개에 테두리가 있습니다. '
       + '픽셀을 가리키거나 화살표 키로 옮겨 가면 그 값이 계산된 과정이 나옵니다.',
