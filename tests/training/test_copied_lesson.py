@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import urllib.request
 
@@ -198,11 +199,21 @@ def test_a_run_folder_supplies_no_code(project, tmp_path):
                        ).returncode == 0
     record = json.loads((tmp_path / 'run' / 'run.json').read_text(encoding='utf-8'))
     (tmp_path / 'run' / 'mnist_cnn.py').write_text('open("executed", "w")\n')
+    folders = []
     for script in ('evil', '../evil', 'os', 'digits.evil', 'predict', str(tmp_path / 'run/x')):
-        (tmp_path / 'run' / 'run.json').write_text(json.dumps({**record, 'script': script}))
-        result = project.run('predict.py', '--run-dir', tmp_path / 'run',
-                             project.folder / 'data' / '7-chalk.jpg')
-        assert result.returncode == 2 and 'Traceback' not in result.stderr
+        folders.append(shutil.copytree(str(tmp_path / 'run'), str(tmp_path / str(len(folders)))))
+        (tmp_path / folders[-1] / 'run.json').write_text(json.dumps({**record, 'script': script}))
+    (project.folder / 'restore.py').write_text(
+        'import sys\nfrom pathlib import Path\nfrom digits.errors import UserError\n'
+        'from digits.prediction import classifier\n'
+        'for folder in sys.argv[1:]:\n'
+        '    try:\n        classifier.restore(Path(folder))\n'
+        '    except UserError as error:\n        print(error)\n')
+    result = project.run('restore.py', *folders)
+    assert result.returncode == 0 and len(result.stdout.splitlines()) == 6, result.stderr
+    result = project.run('predict.py', '--run-dir', folders[0],
+                         project.folder / 'data' / '7-chalk.jpg')
+    assert result.returncode == 2 and 'Traceback' not in result.stderr
     assert not (project.folder / 'executed').exists()
 
 
