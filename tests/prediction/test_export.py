@@ -144,6 +144,7 @@ def test_ranges_do_not_come_from_another_data_set(cnn_run, small_dir, tmp_path):
         export.training_images(cnn_run, str(other))
 
 
+@pytest.mark.slow
 def test_a_changed_copy_of_a_lesson_is_exported(project, outputs, images, tmp_path):
     shutil.copy(str(project.folder / 'mnist_softmax.py'), str(project.folder / 'mine.py'))
     project.change('mine.py', 'return tf.matmul(images, W) + b',

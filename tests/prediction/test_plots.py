@@ -165,8 +165,8 @@ def test_a_drawing_is_a_whole_file_or_none(tmp_path):
             ending, b'\xff\xd8'))
 
 
-@pytest.mark.parametrize(('name', 'maps'), [('mnist_softmax.py', False),
-                                            ('mnist_cnn.py', True)])
+@pytest.mark.parametrize(('name', 'maps'), [
+    ('mnist_softmax.py', False), pytest.param('mnist_cnn.py', True, marks=pytest.mark.slow)])
 def test_a_run_is_drawn_into_its_folder(script, tmp_path, name, maps):
     result = script(name, '--steps', '50', '--validation-size', '500', '--plots', '--run-dir',
                     tmp_path)

@@ -73,6 +73,7 @@ def served_maps(project, run):
         process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == 'nt', reason='Windows has no signals to send')
 def test_a_changed_copy_works_whole(project, small_dir, tmp_path):
     """Trained, killed, resumed to the same bits, calibrated, scored, compared, and read with."""

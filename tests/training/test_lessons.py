@@ -36,7 +36,7 @@ def name(request):
     return request.param
 
 
-def test_output_record_and_repetition(script, called, name, tmp_path):
+def test_output_record_and_repetition(script, name, tmp_path):
     """Results on stdout, the rest on stderr; run.json whole; the same seed gives the same bits."""
     first = script(name, *SHORT[name], '--run-dir', tmp_path / 'first')
     assert first.returncode == 0, first.stderr
@@ -65,8 +65,12 @@ def test_output_record_and_repetition(script, called, name, tmp_path):
     assert again.stdout == first.stdout
     assert again.stderr == ''
     assert_same_weights(tmp_path / 'first', tmp_path / 'again')
-    other = called(name, *SHORT[name], '--run-dir', tmp_path / 'other', '--seed', '1')
-    assert other.stdout != first.stdout
+
+
+def test_another_seed_gives_other_numbers(called, tmp_path):
+    seeds = [called('mnist_softmax.py', *SHORT['mnist_softmax.py'], '--seed', seed, '--run-dir',
+                    tmp_path / seed) for seed in ('0', '1')]
+    assert seeds[0].stdout != seeds[1].stdout
 
 
 LONG = {  # long enough to be hit in the middle
@@ -92,10 +96,10 @@ def uninterrupted(small_dir, tmp_path_factory):
 
 @pytest.mark.skipif(os.name == 'nt', reason='Windows has no signals to send')
 @pytest.mark.parametrize(('name', 'blow'), [
-    ('mnist_softmax.py', signal.SIGINT), ('mnist_softmax.py', signal.SIGTERM),
-    ('mnist_softmax.py', SIGKILL), ('mnist_cnn.py', signal.SIGTERM),
-    ('mnist_numpy_sigmoid.py', signal.SIGINT),
-    ('mnist_numpy_sigmoid.py', SIGKILL),
+    ('mnist_softmax.py', signal.SIGINT), ('mnist_softmax.py', SIGKILL),
+    ('mnist_numpy_sigmoid.py', signal.SIGINT), ('mnist_numpy_sigmoid.py', SIGKILL),
+    *(pytest.param(name, signal.SIGTERM, marks=pytest.mark.slow)
+      for name in ('mnist_softmax.py', 'mnist_cnn.py')),
 ])
 def test_an_interrupted_run_goes_on_to_the_same_numbers(script, small_dir, tmp_path, name, blow,
                                                          uninterrupted):

@@ -51,7 +51,7 @@ def paste(said, where, environment):
 
 @posix
 @pytest.mark.parametrize('case', [
-    'numpy', 'device', pytest.param('cluster', marks=pytest.mark.slow)])
+    'numpy', *(pytest.param(case, marks=pytest.mark.slow) for case in ('device', 'cluster'))])
 def test_the_printed_command_continues_the_run(small_dir, tmp_path, case):
     """From another folder, with spaces in names, --data-dir relative to it, and no `python`."""
     where = tmp_path / 'some where'
@@ -75,19 +75,20 @@ def test_the_printed_command_continues_the_run(small_dir, tmp_path, case):
         assert_same_weights(where / 'my run', where / 'other')
 
 
-@posix
-def test_a_run_that_moved_needs_its_data_named_and_says_so(small_dir, tmp_path, script):
+def test_a_run_that_moved_needs_its_data_named_and_says_so(small_dir, tmp_path, script,
+                                                           monkeypatch):
     """Its own folder is gone: no strokes instead; another folder counts, and is printed again."""
     data = tmp_path / 'data'
     shutil.copytree(str(small_dir), str(data))
-    environment = without_data()
-    interrupt([*SOFTMAX, '--data-dir', 'data'], tmp_path, 'run', environment)
+    monkeypatch.chdir(tmp_path)
+    mnist_softmax.main(['--data-dir', 'data', '--steps', '5', '--quiet', '--run-dir', 'run'])
+    change_record(tmp_path / 'run', status='interrupted')
     moved = tmp_path / 'moved'
     moved.mkdir()
     data.rename(moved / 'data')
     (tmp_path / 'run').rename(moved / 'run')
     words = ['mnist_softmax.py', '--resume', '--run-dir', moved / 'run']
-    environment['MNIST_DATA_DIR'] = str(tmp_path / 'nothing')
+    environment = {**without_data(), 'MNIST_DATA_DIR': str(tmp_path / 'nothing')}
     lost = script(*words, environment=environment)
     assert lost.returncode == 2
     assert 'learns from strokes' not in lost.stderr and '--data-dir' in lost.stderr

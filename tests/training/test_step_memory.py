@@ -86,13 +86,16 @@ def test_available_is_the_least_of_machine_and_cgroup(tmp_path, monkeypatch, fil
     assert memory.available() == bytes_
 
 
-def test_a_failed_allocation_is_a_sentence(capsys):
+@pytest.mark.slow  # TensorFlow tries for ten seconds
+def test_a_failed_allocation_in_a_session_is_a_sentence():
     with tf.Graph().as_default(), tensorflow_v1.open_session('cpu', 'float32') as session:
         size = tf.placeholder(tf.int64, [])
         huge = tf.fill([size, 2 ** 20], 1.0) + 1.0
         with pytest.raises(UserError, match='use a smaller --batch-size'):
             session.run([huge], {size: 2 ** 26})  # 256 TiB
 
+
+def test_a_failed_allocation_is_a_sentence(capsys):
     def main():
         np.zeros([2 ** 46, 784])
 
