@@ -62,11 +62,11 @@ def find(image: Image.Image) -> Page:
     if not mask.any():
         raise UserError(NO_INK)
     lines = tables.may_be_lines(ink, mask)
-    bare, found, found_tables = _in_tables(ink, mask, lines, tables.find(lines))
+    ruled = ruled_lines.find(lines)
+    bare, found, found_tables = _in_tables(ink, mask, ruled, tables.find(lines))
     if not found_tables:
-        printed = ruled_lines.find(lines)
-        bare = np.where(printed, 0, ink)
-        found = _without_dust(thresholds.by_part(bare, mask & ~printed))
+        bare = np.where(ruled, 0, ink)
+        found = _without_dust(thresholds.by_part(bare, mask & ~ruled))
     if not len(found):
         raise UserError(NO_INK)
     rows = columns = None
@@ -86,7 +86,7 @@ def find(image: Image.Image) -> Page:
                 columns, [table.cells.shape for table in found_tables])
 
 
-def _in_tables(ink, mask, lines, found_tables):
+def _in_tables(ink, mask, ruled, found_tables):
     """(ink without the tables' lines, the parts of the page, those of the tables that hold digits).
 
     On squared paper digits lie across the lines: what looks like a table there is none.
@@ -94,7 +94,7 @@ def _in_tables(ink, mask, lines, found_tables):
     if not found_tables:
         return ink, None, []
     printed = np.logical_or.reduce([table.mask(mask.shape) for table in found_tables])
-    printed |= cells.outside(ruled_lines.find(lines), found_tables)
+    printed |= cells.outside(ruled, found_tables)
     bare = np.where(printed, 0, ink)
     thick = max(np.median(lines.thickness) for table in found_tables for lines in table[:2])
     own = thresholds.by_part(bare, mask & ~printed, even=False)
@@ -107,7 +107,7 @@ def _in_tables(ink, mask, lines, found_tables):
     held = [table for table in found_tables if cells.hold(found, table, beside)]
     if len(held) == len(found_tables):
         return bare, found, held
-    return _in_tables(ink, mask, lines, held)
+    return _in_tables(ink, mask, ruled, held)
 
 
 def _remains(found, near, thick):

@@ -23,17 +23,24 @@ class Table(NamedTuple):
     def places_of(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """The place in `cells`, flat, of each pixel [n]; -1 outside the table."""
         n, m = self.cells.shape
-        row, column = np.full(len(rows), -1), np.full(len(rows), -1)
-        for at in self.across.at:
-            row += rows > at[columns]
-        for at in self.down.at:
-            column += columns > at[rows]
+        height, width = self.down.at.shape[1], self.across.at.shape[1]
+        row = _lines_before(self.across.at, height)[rows, columns].astype(int) - 1
+        column = _lines_before(self.down.at, width)[columns, rows].astype(int) - 1
         inside = (row >= 0) & (row < n) & (column >= 0) & (column < m)
         return np.where(inside, row * m + column, -1)
 
     def mask(self, shape: Tuple[int, int], wider: float = 2) -> np.ndarray:
         """The pixels of its lines, bool [h, w], and so many more at each side."""
         return self.across.mask(shape[0], wider) | self.down.mask(shape[1], wider).T
+
+
+def _lines_before(at, height):
+    """How many lines each pixel of a picture lies below, int16 [height + 1, w]; `at` [lines, w]."""
+    width = at.shape[1]
+    counts = np.zeros([height + 1, width], np.int16)
+    for first in np.clip(np.floor(at) + 1, 0, height).astype(int):  # the first row below a line
+        counts[first, np.arange(width)] += 1
+    return np.cumsum(counts, axis=0, out=counts)
 
 
 def may_be_lines(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
