@@ -22,13 +22,11 @@ def batch_norm(x, is_training):
     In training these are the mean and variance of the minibatch; otherwise their running averages,
     so that the answer for an image does not depend on others. Ioffe and Szegedy, 2015.
     """
-    def variable(name, initializer, trainable):
-        return tf.get_variable(name, [x.shape[-1]], initializer=initializer, trainable=trainable)
-
-    scale = variable('scale', tf.ones_initializer(), True)
-    shift = variable('shift', tf.zeros_initializer(), True)
-    mean = variable('mean', tf.zeros_initializer(), False)
-    variance = variable('variance', tf.ones_initializer(), False)
+    size = [x.shape[-1]]
+    scale = tf.get_variable('scale', size, initializer=tf.ones_initializer())
+    shift = tf.get_variable('shift', size, initializer=tf.zeros_initializer())
+    mean = tf.get_variable('mean', size, initializer=tf.zeros_initializer(), trainable=False)
+    variance = tf.get_variable('variance', size, initializer=tf.ones_initializer(), trainable=False)
     if not is_training:
         return tf.nn.fused_batch_norm(x, scale, shift, mean, variance, is_training=False)[0]
     normal, batch_mean, batch_variance = tf.nn.fused_batch_norm(x, scale, shift)
@@ -85,7 +83,6 @@ def main(argv=None):
     logits = inference(images)
     with tf.variable_scope('', reuse=True):
         training_logits = inference(images, is_training=True)
-
     with tf.name_scope('loss'):
         loss = cross_entropy(logits, labels)
         training_loss = cross_entropy(training_logits, labels)
@@ -99,7 +96,6 @@ def main(argv=None):
         correct = tf.equal(tf.argmax(logits, 1), labels)
         accuracy = tf.reduce_mean(tf.cast(correct, tf.float32))
     saver = tf.train.Saver(save_relative_paths=True)  # of all variables, in files that can be moved
-
     with tensorflow_v1.session(args) as session, training.graph_run(
             args, mnist, session, saver, images, labels, logits, loss, accuracy, rate) as run:
         session.run(tf.global_variables_initializer())
