@@ -80,7 +80,7 @@ def main():
 
         def measure(name, *options):
             command = commands[name] + ([next(runs)] if commands[name][-1] == '--run-dir' else [])
-            return seconds(command, options, 'http' if name.startswith('draw.py') else None)
+            return seconds(command, options, 'http://' if name.startswith('draw.py') else None)
 
         ratios, shares = collections.defaultdict(list), collections.defaultdict(list)
         python = []

@@ -10,6 +10,7 @@ from PIL import Image
 import compare
 import mnist_cnn
 import mnist_cnn_deep
+import mnist_cnn_long
 import mnist_distributed
 import mnist_numpy_sigmoid
 import mnist_softmax
@@ -168,7 +169,7 @@ def test_the_first_screen_has_contents_and_a_drawing_that_moves(text):
 
 
 @pytest.mark.parametrize('lesson', [mnist_softmax, mnist_cnn, mnist_cnn_deep,
-                                    mnist_numpy_sigmoid, mnist_distributed])
+                                    mnist_cnn_long, mnist_numpy_sigmoid, mnist_distributed])
 def test_a_lesson_shows_the_output_that_the_documentation_shows(lesson):
     """Both are pasted from a run: they must be pasted from the same one."""
     shown = lesson.__doc__[lesson.__doc__.index('$ '):].split('\n\n')[0].strip()

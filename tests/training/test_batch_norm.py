@@ -1,8 +1,9 @@
-"""Batch normalization in mnist_cnn_deep.py: the arithmetic, and a run from training to reading."""
+"""Batch normalization: the arithmetic, and runs with it from training to reading."""
 import numpy as np
 import pytest
 
 import mnist_cnn_deep
+import mnist_cnn_long
 from digits.datasets import idx
 from digits.prediction import classifier
 from digits.tensorflow_v1 import tf
@@ -29,12 +30,14 @@ def test_in_training_it_is_the_formula_of_the_paper_and_the_averages_move():
                                    rtol=1e-4)
 
 
-def test_a_run_reads_each_image_by_itself(small_dir, tmp_path, monkeypatch):
+@pytest.mark.parametrize('lesson', [
+    mnist_cnn_deep, pytest.param(mnist_cnn_long, marks=pytest.mark.slow)])
+def test_a_run_reads_each_image_by_itself(small_dir, tmp_path, monkeypatch, lesson):
     """As predict.py restores it, whatever else is in the batch, and as well as the run said."""
     monkeypatch.setattr(mnist_cnn_deep, 'OUTLIERS', 100)
-    said = mnist_cnn_deep.main(['--steps', '25', '--batch-size', '40', '--validation-size', '500',
-                                '--quiet', '--data-dir', str(small_dir), '--run-dir',
-                                str(tmp_path / 'run')])
+    said = lesson.main(['--steps', '25', '--batch-size', '40', '--validation-size', '500',
+                        '--quiet', '--data-dir', str(small_dir), '--run-dir',
+                        str(tmp_path / 'run')])
     assert Record.read(tmp_path / 'run').test_accuracy == pytest.approx(said, abs=5e-5)
     images, labels = idx.read_folder(small_dir)[2:]
     classify = classifier.restore(tmp_path / 'run')

@@ -14,12 +14,14 @@ RUNS = {  # several looks at the validation set, each with a checkpoint, and epo
     'mnist_softmax.py': ['--steps', '1500', '--batch-size', '70'],
     'mnist_cnn.py': ['--steps', '40', '--batch-size', '70', '--validation-size', '500'],
     'mnist_cnn_deep.py': ['--steps', '20', '--batch-size', '40', '--validation-size', '500'],
+    'mnist_cnn_long.py': ['--steps', '20', '--batch-size', '40', '--validation-size', '500'],
     'mnist_numpy_sigmoid.py': ['--epochs', '150'],
 }
 KILLS = {'mnist_softmax.py': 16, 'mnist_cnn.py': 16, 'mnist_cnn_deep.py': 4,
-         'mnist_numpy_sigmoid.py': 20}
-# mnist_cnn_deep.py trains as mnist_cnn.py does.
-NAMES = [pytest.param(name, marks=pytest.mark.rare) if 'deep' in name else name for name in RUNS]
+         'mnist_cnn_long.py': 4, 'mnist_numpy_sigmoid.py': 20}
+# These two train as mnist_cnn.py does.
+NAMES = [pytest.param(name, marks=pytest.mark.rare) if KILLS[name] == 4 else name
+         for name in RUNS]
 UNFINISHED = ('.tempstate', '.unfinished')
 
 

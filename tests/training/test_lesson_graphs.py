@@ -4,6 +4,7 @@ import pytest
 
 import mnist_cnn
 import mnist_cnn_deep
+import mnist_cnn_long
 import mnist_numpy_sigmoid
 import mnist_softmax
 from articles import c_cnn_3x3
@@ -34,7 +35,8 @@ def test_numpy_gradients_are_those_of_finite_differences():
 
 @pytest.mark.parametrize(('lesson', 'flags', 'parameters'), [
     (mnist_softmax, {}, 7850), (mnist_cnn, {}, 3274634), (mnist_cnn_deep, {}, 813994),
-    (c_cnn_3x3, {}, 50090), (c_cnn_3x3, {'deep': True}, 1379333)])
+    (mnist_cnn_long, {}, 813994), (c_cnn_3x3, {}, 50090),
+    (c_cnn_3x3, {'deep': True}, 1379333)])
 def test_inference_gives_ten_logits_and_has_its_parameters(lesson, flags, parameters):
     with tf.Graph().as_default():
         logits = lesson.inference(tf.placeholder(tf.float32, [None, 784]), **flags)
