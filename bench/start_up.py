@@ -8,6 +8,7 @@ RESULTS.md.
 import argparse
 import collections
 import datetime
+import itertools
 import os
 import re
 import signal
@@ -66,7 +67,7 @@ def main():
     parser.add_argument('--rounds', type=command_line.positive_int, default=7)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        runs = iter(Path(folder, str(number)) for number in range(10 ** 6))
+        runs = (Path(folder, str(number)) for number in itertools.count())
         one_step = ['--steps', 1, '--quiet', '--run-dir']
         cnn = next(runs)
         seconds(['mnist_cnn.py', '--dataset', 'strokes', *one_step, cnn])
