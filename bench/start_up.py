@@ -33,7 +33,7 @@ PARTS = ['Python', *PACKAGES.values(), 'other imports', 'the rest']
 
 
 def seconds(command, options=(), wait_for=None):
-    """(seconds, stderr) of a Python process; with wait_for, killed when a line of stderr has that."""
+    """(seconds, stderr) of a Python process; with wait_for, killed at the first line with that."""
     started = time.perf_counter()
     process = subprocess.Popen([sys.executable, *options, *map(str, command)], text=True,
                                cwd=str(PROJECT_ROOT), stdout=subprocess.DEVNULL,
