@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Sequence
 
-from digits import command_line, paths
+from digits import command_line, paths, signals
 from digits.errors import UserError
 from digits.training import articles, comparison, folders, plots
 
@@ -24,7 +24,7 @@ def train(root: Path, script: str, flags: Sequence[str], options: Sequence[str],
     """Train one script, or continue an unfinished run; its output goes to stderr.
 
     flags: those of the recipe; options: those that select the data.
-    Raises UserError (status 1, or 130 after Ctrl-C) if it does not finish.
+    Raises UserError (status 1, 130 after Ctrl-C, 143 after SIGTERM) if it does not finish.
     """
     recipe = ' '.join(flags)
     for folder, record in comparison.read_runs(root):
@@ -37,12 +37,12 @@ def train(root: Path, script: str, flags: Sequence[str], options: Sequence[str],
         options = [*options, '--run-dir', str(folder)]
     command = [f'{script}.py', *flags, *options, '--seed', str(seed)]
     print('$ python', *command, file=sys.stderr)
-    status = subprocess.run([sys.executable, str(paths.PROJECT_ROOT / command[0]), *command[1:]],
-                            stdout=sys.stderr, check=False).returncode
+    status = signals.wait_for(subprocess.Popen(
+        [sys.executable, str(paths.PROJECT_ROOT / command[0]), *command[1:]], stdout=sys.stderr))
     if status:
         folders.remove_if_empty(folder)  # it has not begun
         raise UserError(f'{script}.py ended with status {status}; the same command continues it',
-                        130 if status == 130 else 1)
+                        status if status > 128 else 1)
 
 
 def main(argv=None):

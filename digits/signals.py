@@ -4,6 +4,7 @@ One rule for all scripts: a signal that is ignored when a script starts stays ig
 start so what they put into the background, and Ctrl-C is then meant for other programs.
 """
 import signal
+import subprocess
 import threading
 from typing import Any, Callable, Dict
 
@@ -23,3 +24,24 @@ def restore(handlers: Dict[int, Any]) -> None:
     """Install the handlers that `catch` has returned."""
     for number, handler in handlers.items():
         signal.signal(number, handler or signal.SIG_DFL)  # None: not installed by Python
+
+
+def wait_for(child: subprocess.Popen) -> int:
+    """Wait for a script that saves its work after a signal, and return its exit status.
+
+    Ctrl-C in a terminal reaches it without us, SIGTERM is passed on. After a second Ctrl-C it is
+    killed, and KeyboardInterrupt is raised.
+    """
+    def receive(number, frame):
+        restore(handlers)
+        if number == signal.SIGTERM:
+            child.terminate()
+
+    handlers = catch(receive)
+    try:
+        return child.wait()
+    except BaseException:
+        child.kill()
+        raise
+    finally:
+        restore(handlers)

@@ -24,7 +24,7 @@ from typing import Callable, Iterable, List, NamedTuple, Optional
 
 import numpy as np
 
-from digits import files, input_data, paths, processor
+from digits import files, input_data, paths, processor, signals
 from digits.errors import UserError
 from digits.training import comparison
 
@@ -150,9 +150,13 @@ def run_script(root: Path, row: Row, seed: int, data_dir: str,
                project: Path = paths.PROJECT_ROOT) -> dict:
     """Run a script of articles/ with one seed, save its output, and return the result.
 
-    Its stdout is also copied to stderr. Raises UserError (status 1, or 130 after Ctrl-C) if it
-    fails; its stderr is then kept in seedN.stderr.
+    Its stdout is also copied to stderr. Raises UserError (status 1, 130 after Ctrl-C, 143 after
+    SIGTERM) if it fails; its stderr is then kept in seedN.stderr.
     """
+    def stop(number, frame):
+        raise UserError(f'interrupted; finished runs are kept in {root}, and the same command '
+                        'continues', 128 + number)
+
     kept = root / 'articles' / row.name / f'seed{seed}'
     kept.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(str(kept), ignore_errors=True)  # of an older text, or of an unfinished run
@@ -161,12 +165,12 @@ def run_script(root: Path, row: Row, seed: int, data_dir: str,
     print('$ python', *command, file=sys.stderr)
     sha256, started = text_sha256(row.script, project), time.perf_counter()
     messages = kept.with_suffix('.stderr')
+    handlers = signals.catch(stop)
     try:
         status = _run([sys.executable, '-u', str(project / row.script), *command[1:], *options],
                       kept.with_suffix('.txt'), messages)
-    except KeyboardInterrupt:
-        raise UserError(f'interrupted; finished runs are kept in {root}, and the same command '
-                        'continues', 130) from None
+    finally:
+        signals.restore(handlers)
     seconds = time.perf_counter() - started
     output = kept.with_suffix('.txt').read_text(encoding='utf-8')
     figures = {name: re.findall(pattern, output, re.MULTILINE)[-1:]

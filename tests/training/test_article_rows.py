@@ -156,7 +156,8 @@ def test_a_script_that_fails_is_a_sentence_and_no_result(project, runs, line, sa
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='Windows has no signals to send')
-def test_ctrl_c_is_a_sentence_and_stops_the_script(project, runs):
+@pytest.mark.parametrize('end', [signal.SIGINT, signal.SIGTERM], ids=['Ctrl-C', 'SIGTERM'])
+def test_ended_it_stops_the_script(project, runs, end):
     (project / 'articles' / 'x.py').write_text(SCRIPT + (
         'import os, time\nprint("process", os.getpid(), flush=True)\ntime.sleep(60)\n'))
     code = ('import pathlib, sys\n'
@@ -170,10 +171,10 @@ def test_ctrl_c_is_a_sentence_and_stops_the_script(project, runs):
     for line in process.stderr:
         if line.startswith('process '):
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(end)
     rest = process.stderr.read()
-    assert process.wait(timeout=30) == 130
-    assert len(rest.splitlines()) == 1 and 'interrupted' in rest
+    assert process.wait(timeout=30) == 128 + end
+    assert len(rest.splitlines()) == 1 and rest.startswith('-c: interrupted; finished runs are')
     deadline = time.monotonic() + 10
     while os.path.exists(f'/proc/{int(line.split()[1])}') and time.monotonic() < deadline:
         time.sleep(0.05)

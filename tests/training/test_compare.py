@@ -139,6 +139,29 @@ def test_an_unfinished_run_is_gone_on_with(small_dir, tmp_path):
     assert (kept, record.status, record.steps) == (folder, 'finished', 4000)
 
 
+@pytest.mark.skipif(os.name == 'nt', reason='Windows has no signals to send')
+@pytest.mark.parametrize('end', [signal.SIGTERM, signal.SIGINT], ids=['SIGTERM', 'Ctrl-C'])
+def test_ended_it_lets_the_lesson_save(small_dir, tmp_path, end):
+    """SIGTERM goes to compare.py alone; Ctrl-C in a terminal goes to both."""
+    code = ('import pathlib, sys\nimport compare\nfrom digits import command_line\n'
+            'command_line.run(lambda: compare.train(pathlib.Path(sys.argv[1]), '
+            '"mnist_numpy_sigmoid", ["--epochs", "2000"], ["--data-dir", sys.argv[2]], 0))\n')
+    process = subprocess.Popen(
+        [sys.executable, '-c', code, str(tmp_path), str(small_dir)], stderr=subprocess.PIPE,
+        cwd=str(paths.PROJECT_ROOT), start_new_session=True, universal_newlines=True)
+    while not list(tmp_path.glob('*/*/weights.npz')):
+        assert process.poll() is None
+        time.sleep(0.01)
+    (process.send_signal if end == signal.SIGTERM else
+     lambda number: os.killpg(process.pid, number))(end)
+    said = process.communicate(timeout=60)[1]  # at the end of the lesson, which has stderr too
+    (_, record), = comparison.read_runs(tmp_path)
+    assert record.status == 'interrupted'
+    assert process.returncode == 128 + end
+    assert said.splitlines()[-1].endswith(
+        f'mnist_numpy_sigmoid.py ended with status {128 + end}; the same command continues it')
+
+
 @pytest.mark.slow
 @pytest.mark.mnist
 def test_an_article_s_row(script, mnist_dir, tmp_path):
