@@ -15,6 +15,8 @@ from digits.training.folders import RunFolder
 from digits.training.models import Model
 from digits.training.signals import Signals
 
+SAVE_SECONDS = 60  # between two checkpoints, at most: what SIGKILL may cost
+
 
 class Run:
     """A training run, as a context.
@@ -32,6 +34,7 @@ class Run:
         self._batch: Optional[Batch] = None
         self._summaries: Any = None
         self._saved_step, self._evaluated_step, self._training_seconds = 0, -1, 0.0
+        self._saved_at = time.monotonic()
 
     def __enter__(self) -> 'Run':
         with contextlib.ExitStack() as stack:
@@ -71,8 +74,8 @@ class Run:
     def remaining_steps(self) -> Iterator[int]:
         """Yield the number of each remaining step, from 0 or the checkpoint's step.
 
-        After a step: progress and, from time to time, an evaluation on the validation set and a
-        checkpoint. Raises UserError (status 1) if the loss is not finite, SystemExit (128 + the
+        After a step: progress and, from time to time, an evaluation on the validation set. There is
+        a checkpoint at each evaluation and every SAVE_SECONDS. Raises UserError (status 1) if the loss is not finite, SystemExit (128 + the
         signal's number) after a step with Ctrl-C or SIGTERM.
         """
         self._begin()
@@ -90,6 +93,8 @@ class Run:
                 due = self.step % self._every == 0 or self.step == self.total_steps
                 if due:
                     self._evaluate()
+                elif time.monotonic() - self._saved_at > SAVE_SECONDS:
+                    self._save()
                 shown.show(self.step, self._training_seconds, images / self._training_seconds,
                            loss, self.record.validation_accuracy, evaluated=due)
                 if self._signals.received:
@@ -125,7 +130,7 @@ class Run:
     def _save(self):
         self._write('running')  # first: then every checkpoint has a record after a crash
         self._checkpoints.save(self.step)
-        self._saved_step = self.step
+        self._saved_step, self._saved_at = self.step, time.monotonic()
         self._folder.keep_checkpoints(self._checkpoints)
 
     def finish(self) -> float:

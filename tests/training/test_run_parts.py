@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from digits.errors import UserError
-from digits.training import evaluation, folders, progress
+from digits.training import evaluation, folders, progress, runs
 from digits.training.models import ArrayModel
 from digits.training.record import Record
 from digits.training.signals import Signals
@@ -119,6 +119,21 @@ def test_of_the_checkpoints_the_last_two_and_the_best_stay(model, tmp_path, best
         folder.record.best = best and {'step': best, 'validation_accuracy': 0.9}
         folder.keep_checkpoints(checkpoints)
     assert checkpoints.there == kept
+
+
+@pytest.mark.parametrize(('seconds', 'saved'), [(1000, 0), (0, 3)])
+def test_it_is_saved_between_evaluations_too(model, tmp_path, monkeypatch, seconds, saved):
+    """In the fourth of 100 steps; the first evaluation is after 20."""
+    monkeypatch.setattr(runs, 'SAVE_SECONDS', seconds)
+    args = namespace(tmp_path / 'run', summary_every=0, plots=False, quiet=True)
+    with runs.Run(args, Data(), model, 100) as run:
+        for step in run.remaining_steps():
+            if step == 3:
+                break
+            run.loss = 1.0
+    assert Record.read(tmp_path / 'run').steps == saved
+    kept = [int(np.load(str(path))['step']) for path in (tmp_path / 'run').glob('weights.npz')]
+    assert kept == [saved] * bool(saved)
 
 
 def test_a_lesson_s_text_has_those_of_the_lessons_that_it_imports():
