@@ -75,8 +75,9 @@ class Run:
         """Yield the number of each remaining step, from 0 or the checkpoint's step.
 
         After a step: progress and, from time to time, an evaluation on the validation set. There is
-        a checkpoint at each evaluation and every SAVE_SECONDS. Raises UserError (status 1) if the loss is not finite, SystemExit (128 + the
-        signal's number) after a step with Ctrl-C or SIGTERM.
+        a checkpoint at each evaluation and every SAVE_SECONDS. Raises UserError (status 1) if the
+        loss is not finite, SystemExit (128 + the signal's number) after a step with Ctrl-C or
+        SIGTERM.
         """
         self._begin()
         with contextlib.closing(progress.Progress(
