@@ -80,7 +80,8 @@ def main(argv=None):
             run.begin(session, global_step)
             while run.goes_on():  # the chief also saves, evaluates and shows (digits/cluster)
                 batch_images, batch_labels = run.batch()
-                warped = augmentation.warped(batch_images, WARP, [args.seed, run.step])
+                seed = [args.seed, run.step, args.task_index]  # each worker warps differently
+                warped = augmentation.warped(batch_images, WARP, seed)
                 feed_dict = {images: warped, labels: batch_labels, drop_rate: DROP_RATE}
                 run.step, run.loss = session.run([step_done, loss], feed_dict)
         return run.finish(inference, cross_entropy)

@@ -149,6 +149,19 @@ def test_two_workers_do_what_one_process_does_with_twice_the_batch(project, tmp_
 
 
 @pytest.mark.slow
+@processes
+def test_no_two_workers_warp_alike(project, tmp_path):
+    project.change('digits/datasets/augmentation.py', 'random = np.random.RandomState(seed)',
+                   'random = np.random.RandomState(seed)\n'
+                   '    print("first", random.rand(), file=__import__("sys").stderr, flush=True)')
+    two = project.run('mnist_distributed.py', '--local', '2', '--batch-size', '20', '--steps', '5',
+                      *SMALL, '--run-dir', tmp_path / 'two')
+    assert two.returncode == 0, two.stderr
+    drawn = re.findall(r'first (\S+)', two.stderr)
+    assert len(set(drawn)) == len(drawn) >= 10
+
+
+@pytest.mark.slow
 def test_asynchronous_and_several_parameter_servers_learn(small_dir, tmp_path):
     ports = [f'127.0.0.1:{port}' for port in local.free_ports(4)]
     flags = ['--ps-hosts', ','.join(ports[:2]), '--worker-hosts', ','.join(ports[2:]), *SMALL,
