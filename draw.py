@@ -51,10 +51,13 @@ def main(argv=None):
               'page, and nothing is encrypted; leave --host out if you do not want that',
               file=sys.stderr)
     names = ' beside '.join([run, *(name for name, _ in others)])
-    print(f'draw.py: {url} reads with {names}; Ctrl-C stops it', file=sys.stderr)
-    if args.open:
-        webbrowser.open(url)
-    server.serve(app, sock, log)
+
+    def announce():
+        print(f'draw.py: {url} reads with {names}; Ctrl-C stops it', file=sys.stderr)
+        if args.open:
+            webbrowser.open(url)
+
+    server.serve(app, sock, log, announce)
 
 
 if __name__ == '__main__':

@@ -294,10 +294,12 @@ class _FaultLog(logging.Handler):
             'remoteIp': client.remote_ip if malformed else ''}, **known)
 
 
-def serve(app: web.Application, sock: socket.socket, log: RequestLog) -> None:
+def serve(app: web.Application, sock: socket.socket, log: RequestLog,
+          announce: Callable[[], Any]) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish requests; KeyboardInterrupt after Ctrl-C.
 
-    A SIGINT that is ignored stays so: see digits.signals.
+    announce: called when both signals are caught, to say that the server is there. A SIGINT that is
+    ignored stays so: see digits.signals.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
     for name in ('tornado', 'asyncio'):
@@ -318,6 +320,7 @@ def serve(app: web.Application, sock: socket.socket, log: RequestLog) -> None:
         await listener.stop()
 
     handlers = signals.catch(on_signal)
+    announce()
     asyncio.run(answer())
     log.close()
     if caught[0] == signal.SIGINT:

@@ -189,6 +189,18 @@ def test_sigterm_finishes_what_has_begun_and_leaves_with_0(serving, cnn_run):
     assert answers[21] == b''
 
 
+@pytest.mark.skipif(os.name == 'nt', reason='Windows has no SIGTERM')
+def test_sigterm_from_the_browser_that_it_opens_leaves_with_0(cnn_run, tmp_path):
+    browser = tmp_path / 'browser'
+    browser.write_text('#!/bin/sh\nkill -TERM $PPID\n')
+    browser.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, str(PROJECT_ROOT / 'draw.py'), '--port', '0', '--open', '--run-dir',
+         str(cnn_run)], check=False, timeout=60, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        env={**os.environ, 'BROWSER': f'{browser} %s'})
+    assert done.returncode == 0 and done.stderr.count(b'\n') == 1
+
+
 @pytest.mark.skipif(os.name == 'nt', reason='Windows has no SIGINT for one process')
 def test_ctrl_c_leaves_with_130(serving, cnn_run):
     with serving(cnn_run) as server:
