@@ -14,7 +14,7 @@ import json
 import sys
 from pathlib import Path
 
-from digits import command_line, figures, texts  # isort: skip: it says what is missing
+from digits import command_line, figures, files, texts  # isort: skip: it says what is missing
 import numpy as np
 
 from digits.errors import UserError
@@ -94,7 +94,7 @@ def main(argv=None):
         if file:
             figures.check(file, names, most)
     if args.table:
-        tables.check(args.table, names)
+        files.check(args.table, names)
     width = max(map(texts.columns, names), default=0)
 
     classify, failures, drawn, rows, score = None, 0, [], [], scoring.Score(labels)

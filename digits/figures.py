@@ -22,16 +22,12 @@ Missed = Tuple[Optional[np.ndarray], str, str]
 def check(path: Union[str, Path], names: Sequence[str] = (),
           max_pictures: Optional[int] = None) -> None:
     """Raise UserError unless the pictures `names` can be drawn into the file `path`."""
-    folder, name = os.path.split(str(path))
-    if not name.lower().endswith(ENDINGS):
+    if not str(path).lower().endswith(ENDINGS):
         raise UserError(f'{path}: unsupported file type; use one of {" ".join(ENDINGS)}')
-    if not os.path.isdir(folder or os.curdir):
-        raise UserError(f'{path}: there is no folder {folder}; make it first')
+    files.check(path, names)
     if max_pictures and len(names) > max_pictures:
         raise UserError(f'{path}: no more than {max_pictures} picture{"s"[:max_pictures > 1]} '
                         f'can be drawn, but there are {len(names)}; name fewer')
-    if os.path.realpath(path) in map(os.path.realpath, names):
-        raise UserError(f'{path}: is one of the pictures to read; draw into another file')
 
 
 def new(width: float, height: float, tight_layout: bool = True) -> Any:

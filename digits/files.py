@@ -2,9 +2,22 @@
 import contextlib
 import os
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Sequence, Union
+
+from digits.errors import UserError
 
 UNFINISHED = '.unfinished'  # suffix of a file that is being written
+
+
+def check(path: Union[str, Path], names: Sequence[str] = ()) -> None:
+    """Raise UserError unless `path` can be a new file, other than the pictures `names`."""
+    folder = os.path.dirname(str(path))
+    if not os.path.isdir(folder or os.curdir):
+        raise UserError(f'{path}: there is no folder {folder}; make it first')
+    if os.path.isdir(str(path)):
+        raise UserError(f'{path}: is a folder; name a file')
+    if os.path.realpath(str(path)) in map(os.path.realpath, names):
+        raise UserError(f'{path}: is one of the pictures to read; name another file')
 
 
 def fsync(path: Path) -> None:

@@ -1,24 +1,12 @@
 """The printed tables of pages as CSV: a row a table's row, a field a cell."""
 import csv
 import io
-import os
 from pathlib import Path
 from typing import List, Sequence
 
 from digits import files
 from digits.errors import UserError
 from digits.prediction.results import Result
-
-
-def check(path: str, names: Sequence[str]) -> None:
-    """Raise UserError unless the tables of the pictures `names` can go into the file `path`."""
-    folder = os.path.dirname(path)
-    if not os.path.isdir(folder or os.curdir):
-        raise UserError(f'{path}: there is no folder {folder}; make it first')
-    if os.path.isdir(path):
-        raise UserError(f'{path}: is a folder; name a file, for example table.csv')
-    if os.path.realpath(path) in map(os.path.realpath, names):
-        raise UserError(f'{path}: is one of the pictures to read; write into another file')
 
 
 def cells(page: Result) -> List[List[str]]:

@@ -149,7 +149,7 @@ def test_a_drawing_is_a_whole_file_or_none(tmp_path):
     with pytest.raises(UserError, match='unsupported file type'):
         plots.results([picture], tmp_path / 'plot.odd')
     (tmp_path / 'taken.png').mkdir()
-    with pytest.raises(OSError):
+    with pytest.raises(UserError, match='is a folder'):
         plots.results([picture], tmp_path / 'taken.png')
     (tmp_path / 'plot.png').write_bytes(b'older')
     os.remove(picture.name)
