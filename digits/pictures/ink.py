@@ -26,7 +26,7 @@ def ink_of(image: Image.Image, max_side: int, alone: bool = False
     if alone:
         grey = edge_lines.erased(grey)
     small = _thumbnail(grey)
-    if _light_on_dark(small):
+    if _light_on_dark(small) if alone else _is_light_writing(grey, small):
         grey, small = 1 - grey, 1 - small
     ink = _ink(grey, _paper(grey, small))
     return ink, ink > _threshold(ink)
@@ -115,6 +115,18 @@ def _thumbnail(grey):
 def _radius(small):
     """The radius of a window that is a quarter of the picture."""
     return max(1, max(small.shape) // 8)
+
+
+def _is_light_writing(grey, small):
+    """Whether the ink of a page is the lighter.
+
+    Strokes that are narrow for the page are further from the brightness around them than the paper
+    between them is, so its distribution is skewed to their side, in shade as in light. Where it is
+    not, as beside a few bold digits, _light_on_dark decides.
+    """
+    off = (grey - cv2.blur(grey, (max(grey.shape) // 40 + 1,) * 2))[::2, ::2]
+    skewness = (off ** 3).mean() / max((off ** 2).mean(), 1e-9) ** 1.5
+    return skewness > 0 if abs(skewness) > 1 else _light_on_dark(small)
 
 
 def _light_on_dark(small):

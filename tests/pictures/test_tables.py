@@ -50,6 +50,8 @@ def found_in(drawn, page):
     ({'wander': 0.9, 'size': (0.6, 0.8)}, 0.97),  # some touch the lines
     ({'margin': 0}, 0.97),
     ({'header': True}, 0.99),
+    ({'shadow': 0.6, 'rows': 23, 'columns': 25, 'cell': (60, 48), 'margin': 0, 'width': 2,
+      'size': (0.3, 0.45)}, 0.98),
     ({'desk': 60}, 0.99),
     ({'desk': 40, 'skew': 1.5}, 0.99),
     ({'cell': (200, 70), 'columns': 6, 'lengths': (2, 3)}, 0.96),
