@@ -90,14 +90,18 @@ def _holds(printed, places, meets):
 
     places, meets: [n, m], where each crosses the others, and whether.
     """
-    sides, share = np.zeros(len(printed), int), np.zeros(len(printed))
+    sides = np.zeros(len(printed), int)
+    share, beyond = np.zeros((2, len(printed)))
     for k in np.flatnonzero(meets.sum(1) >= 2):
         at = np.sort(places[k, meets[k]])
         shares = np.array([_share(printed[k], *pair) for pair in zip(at, at[1:])])
         sides[k] = (shares > 0.75).sum()
         share[k] = np.average(shares, weights=np.diff(at) + 1e-9)
-    # A stroke may go from line to line; a printed line that is as short is so without a gap.
-    return (sides >= 1) & (share > np.where(sides >= 0.3 * sides.max(), 0.5, 0.9))
+        first, last = np.flatnonzero(printed[k])[[0, -1]]
+        beyond[k] = max(at[0] - first, last - at[-1])
+    # Strokes may go from line to line; a printed line as short has no gap, and ends at lines.
+    is_short = sides < 0.3 * sides.max()
+    return (sides >= 1) & np.where(is_short, (share > 0.9) & (beyond <= 8), share > 0.5)
 
 
 def _connected(meets):

@@ -75,6 +75,18 @@ def test_each_digit_of_a_table_in_its_cell(hand, kind, share):
     assert more <= (1 - share) * 1.5 * len(placed) + 1
 
 
+def test_ones_below_each_other_are_no_line(hand):
+    """Upright and tall, so that some go on with those above and below them."""
+    images, labels = hand
+    ones = (labels == 1) & ((images.max(axis=1) > 100).sum(axis=1) <= 5)
+    drawn = drawn_tables.table((images[ones], labels[ones]), 0, rows=23, columns=25, cell=(60, 48),
+                               width=2, wander=0.3, size=(0.6, 0.8))
+    page = pages.find(drawn.image)
+    assert list(page.tables) == [(23, 25)]
+    _, placed, more = found_in(drawn, page)
+    assert placed.mean() > 0.98 and more <= 3
+
+
 def test_a_sheet_of_a_thousand_digits(hand):
     drawn = drawn_tables.table(hand, 0, rows=46, columns=25, cell=(60, 48), wander=0.8, skew=0.7)
     _, placed, more = found_in(drawn, pages.find(drawn.image))
