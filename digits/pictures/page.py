@@ -3,7 +3,7 @@
 Connected parts of the ink are put together to digits (strokes that do not touch) or taken apart
 (digits that do: about two thirds of such pairs); in a printed table, they are put together by cell.
 Left out is what is not a digit: specks, commas, dashes, slashes, printed lines and boxes. Letters
-are not told from digits; a dark desk around the sheet must be cut off.
+are not told from digits. What touches the edge of a sheet on a dark desk may be lost.
 Survey: Casey and Lecolinet, "A Survey of Methods and Strategies in Character Segmentation", IEEE
 Trans. PAMI 18(7), 1996.
 """
@@ -13,7 +13,16 @@ import numpy as np
 from PIL import Image
 
 from digits.errors import UserError
-from digits.pictures import cells, one_digit, parts, ruled_lines, segmentation, tables, thresholds
+from digits.pictures import (
+    cells,
+    one_digit,
+    parts,
+    ruled_lines,
+    segmentation,
+    skew,
+    tables,
+    thresholds,
+)
 from digits.pictures.decoding import Picture, naming_errors, open_picture, upright
 from digits.pictures.ink import ink_of, reduction
 from digits.pictures.normalisation import normalised
@@ -62,6 +71,26 @@ def find(image: Image.Image) -> Page:
     if not mask.any():
         raise UserError(NO_INK)
     lines = tables.may_be_lines(ink, mask)
+    angle = skew.angle_of(lines)
+    if angle:
+        level = skew.level(ink, angle)
+        turned = level.ink > ink[mask].min()
+        if turned.any():
+            found = _digits_in(level.ink, turned, tables.may_be_lines(level.ink, turned))
+            return found._replace(boxes=_boxes_in(image, level.boxes_before(found.boxes)))
+    found = _digits_in(ink, mask, lines)
+    found = found._replace(boxes=_boxes_in(image, found.boxes))
+    return found if len(found.boxes) > 1 else found._replace(
+        images=_alone(image, found.boxes[0], found.images))
+
+
+def _boxes_in(image, boxes):
+    """The boxes in pixels of the picture."""
+    return np.clip(boxes * reduction(image, MAX_SIDE), 0, image.size * 2)
+
+
+def _digits_in(ink, mask, lines):
+    """The Page of a page's ink, with boxes in its own pixels; lines: all that may be a line."""
     ruled = ruled_lines.find(lines)
     bare, found, found_tables = _in_tables(ink, mask, ruled, tables.find(lines))
     if not found_tables:
@@ -81,9 +110,8 @@ def find(image: Image.Image) -> Page:
         raise UserError(segmentation.NO_DIGITS)
     labels = found.labels(len(ink))
     images = np.array([_cut(bare, labels, number + 1, found.boxes[number]) for number in order])
-    boxes = np.minimum(found.boxes[order] * reduction(image, MAX_SIDE), image.size * 2)
-    return Page(boxes, images if len(boxes) > 1 else _alone(image, boxes[0], images), rows,
-                columns, [table.cells.shape for table in found_tables])
+    return Page(found.boxes[order], images, rows, columns,
+                [table.cells.shape for table in found_tables])
 
 
 def _in_tables(ink, mask, ruled, found_tables):

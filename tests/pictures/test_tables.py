@@ -41,6 +41,8 @@ def found_in(drawn, page):
     ({'skew': 1}, 0.99),
     ({'skew': 3}, 0.99),
     ({'skew': -3, 'width': 2, 'shade': 0.6}, 0.99),
+    ({'skew': 6, 'margin': 120}, 0.99),
+    ({'skew': -14, 'margin': 220, 'width': 2}, 0.98),
     ({'bow': 8}, 0.99),
     ({'bow': -12, 'skew': 1}, 0.99),
     ({'dots': 3, 'width': 2}, 0.99),
