@@ -54,7 +54,7 @@ def from_the_side(grey):
     """Photographed from one side and a little from below: the far edge is 8 % shorter."""
     height, width = grey.shape
     corners = np.float32([[0, 0], [width, 0], [width, height], [0, height]])
-    moved = corners + np.float32([[0, 0], [0, 0.05], [0, -0.03], [0, 0]]) * (width, height)
+    moved = corners + np.float32([[0, 0], [0, 0.05], [0, -0.03], [0, 0]]) * height
     return cv2.warpPerspective(grey, cv2.getPerspectiveTransform(corners, moved), (width, height),
                                borderValue=float(np.median(grey)))
 

@@ -124,8 +124,10 @@ def _is_light_writing(grey, small):
     between them is, so its distribution is skewed to their side, in shade as in light. Where it is
     not, as beside a few bold digits, _light_on_dark decides.
     """
-    off = (grey - cv2.blur(grey, (max(grey.shape) // 40 + 1,) * 2))[::2, ::2]
-    skewness = (off ** 3).mean() / max((off ** 2).mean(), 1e-9) ** 1.5
+    grey = grey[::2, ::2].copy()
+    off = grey - cv2.blur(grey, (max(grey.shape) // 40 + 1,) * 2)
+    squares = off * off
+    skewness = (squares * off).mean() / max(squares.mean(), 1e-9) ** 1.5
     return skewness > 0 if abs(skewness) > 1 else _light_on_dark(small)
 
 

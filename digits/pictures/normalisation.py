@@ -37,11 +37,12 @@ def _levels(ink, mask):
 
 
 def _median(values):
-    """The median or, of two in the middle, the larger.
+    """The median of some 5,000 of the values or, of two in the middle, the larger.
 
     Sorted: np.median and np.partition take ten times as long where many values are equal.
     """
-    return np.sort(values)[values.size // 2]
+    values = np.sort(values[::values.size // 5000 + 1])
+    return values[values.size // 2]
 
 
 def _cropped(ink, least):
