@@ -123,6 +123,7 @@ def _in_tables(ink, mask, ruled, found_tables):
         return ink, None, []
     printed = np.logical_or.reduce([table.mask(mask.shape) for table in found_tables])
     printed |= cells.outside(ruled, found_tables)
+    printed |= _blots(tables.may_be_lines(ink, mask) & ~printed, found_tables)
     bare = np.where(printed, 0, ink)
     thick = max(np.median(lines.thickness) for table in found_tables for lines in table[:2])
     own = thresholds.by_part(bare, mask & ~printed, even=False)
@@ -136,6 +137,13 @@ def _in_tables(ink, mask, ruled, found_tables):
     if len(held) == len(found_tables):
         return bare, found, held
     return _in_tables(ink, mask, ruled, held)
+
+
+def _blots(mask, found_tables):
+    """What of `mask` lies in no cell and is longer than three rows are high: a desk, a photo."""
+    row = np.median(np.concatenate([np.diff(table.across.at.mean(1)) for table in found_tables]))
+    found = parts.Parts.of(parts.label(cells.outside(mask, found_tables)))
+    return found.kept(found.sizes.max(1, initial=0) > 3 * row).labels(len(mask)) > 0
 
 
 def _remains(found, near, thick):

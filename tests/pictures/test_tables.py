@@ -2,6 +2,7 @@
 import drawn_tables
 import numpy as np
 import pytest
+from PIL import Image
 
 from digits.pictures import page as pages
 
@@ -75,6 +76,20 @@ def test_each_digit_of_a_table_in_its_cell(hand, kind, share):
     placed = np.concatenate(placed)
     assert placed.mean() >= share
     assert more <= (1 - share) * 1.5 * len(placed) + 1
+
+
+@pytest.mark.parametrize('angle', [-4, 7])
+def test_a_sheet_that_lies_askew_on_a_dark_desk(hand, angle):
+    """Of the desk, triangles are left beside the sheet, larger than any digit.
+
+    What of it is read as digits has no cell.
+    """
+    for seed in range(3):
+        drawn = drawn_tables.table(hand, seed, rows=23, columns=25, cell=(60, 48), width=2)
+        page = pages.find(drawn.image.rotate(angle, Image.BICUBIC, expand=True, fillcolor=60))
+        assert list(page.tables) == [(23, 25)]
+        found = set(zip(page.rows, page.columns)) - {(-1, -1)}
+        assert len(found ^ set(zip(drawn.rows, drawn.columns))) <= 5
 
 
 def test_ones_below_each_other_are_no_line(hand):
