@@ -36,10 +36,11 @@ def margin(grey, shade=None):
                               value=float(np.median(grey)) if shade is None else shade)
 
 
-def turned(degrees):
-    """On a sheet with margins that lies askew."""
+def turned(degrees, shade=None):
+    """On a sheet with margins that lies askew; or, with a brightness, on a desk."""
     return lambda grey: np.asarray(Image.fromarray(margin(grey)).rotate(
-        degrees, Image.BICUBIC, expand=True, fillcolor=int(np.median(grey))))
+        degrees, Image.BICUBIC, expand=True,
+        fillcolor=int(np.median(grey)) if shade is None else shade))
 
 
 def bent(share):
@@ -92,6 +93,7 @@ WAYS = {
     'from the side': from_the_side,
     'in shadow': in_shadow,
     'on a dark desk, with margins': lambda grey: margin(margin(grey), 60),
+    'askew on it, by 7 degrees': turned(7, 60),
     'on a dark desk, cut at the table': lambda grey: margin(grey, 60),
     'half the resolution': smaller(0.5), 'a third': smaller(0.35),
     'JPEG of quality 25': compressed,
