@@ -145,7 +145,7 @@ def test_ended_it_lets_the_lesson_save(small_dir, tmp_path, end):
     """SIGTERM goes to compare.py alone; Ctrl-C in a terminal goes to both."""
     code = ('import pathlib, sys\nimport compare\nfrom digits import command_line\n'
             'command_line.run(lambda: compare.train(pathlib.Path(sys.argv[1]), '
-            '"mnist_numpy_sigmoid", ["--epochs", "2000"], ["--data-dir", sys.argv[2]], 0))\n')
+            '"mnist_numpy_sigmoid", ["--epochs", "500"], ["--data-dir", sys.argv[2]], 0))\n')
     process = subprocess.Popen(
         [sys.executable, '-c', code, str(tmp_path), str(small_dir)], stderr=subprocess.PIPE,
         cwd=str(paths.PROJECT_ROOT), start_new_session=True, universal_newlines=True)
