@@ -92,7 +92,7 @@ def _boxes_in(image, boxes):
 def _digits_in(ink, mask, lines):
     """The Page of a page's ink, with boxes in its own pixels; lines: all that may be a line."""
     ruled = ruled_lines.find(lines)
-    bare, found, found_tables = _in_tables(ink, mask, ruled, tables.find(lines))
+    bare, found, found_tables = _in_tables(ink, mask, lines, ruled, tables.find(lines))
     if not found_tables:
         bare = np.where(ruled, 0, ink)
         found = _without_dust(thresholds.by_part(bare, mask & ~ruled))
@@ -114,18 +114,19 @@ def _digits_in(ink, mask, lines):
                 [table.cells.shape for table in found_tables])
 
 
-def _in_tables(ink, mask, ruled, found_tables):
+def _in_tables(ink, mask, lines, ruled, found_tables):
     """(ink without the tables' lines, the parts of the page, those of the tables that hold digits).
 
-    On squared paper digits lie across the lines: what looks like a table there is none.
+    lines: all that may be a line; ruled: what of it is one. On squared paper digits lie across the
+    lines: what looks like a table there is none.
     """
     if not found_tables:
         return ink, None, []
     printed = np.logical_or.reduce([table.mask(mask.shape) for table in found_tables])
     printed |= cells.outside(ruled, found_tables)
-    printed |= _blots(tables.may_be_lines(ink, mask) & ~printed, found_tables)
+    printed |= _blots(lines & ~printed, found_tables)
     bare = np.where(printed, 0, ink)
-    thick = max(np.median(lines.thickness) for table in found_tables for lines in table[:2])
+    thick = max(np.median(each.thickness) for table in found_tables for each in table[:2])
     own = thresholds.by_part(bare, mask & ~printed, even=False)
     kept = cells.without_lines(own, printed, thick)
     bare[kept] = ink[kept]
@@ -136,7 +137,7 @@ def _in_tables(ink, mask, ruled, found_tables):
     held = [table for table in found_tables if cells.hold(found, table, beside)]
     if len(held) == len(found_tables):
         return bare, found, held
-    return _in_tables(ink, mask, ruled, held)
+    return _in_tables(ink, mask, lines, ruled, held)
 
 
 def _blots(mask, found_tables):
