@@ -22,13 +22,6 @@ from digits.prediction import classifier  # noqa: E402
 from digits.training.record import Record  # noqa: E402
 
 
-def _mapped(grey, places):
-    """`grey` [h, w], of whose pixel at x, y the result has what `places(x, y)` says."""
-    y, x = np.float32(np.indices(grey.shape))
-    return cv2.remap(grey, *map(np.float32, places(x, y)), cv2.INTER_LINEAR,
-                     borderValue=float(np.median(grey)))
-
-
 def margin(grey, shade=None):
     """On a larger sheet; or, with a brightness, on a desk."""
     sides = [length // 20 for length in grey.shape]
@@ -46,9 +39,12 @@ def turned(degrees, shade=None):
 def bent(share):
     """Lines sag by so much of the height, as in a book."""
     def bend(grey):
+        grey = margin(grey)
         height, width = grey.shape
-        return _mapped(grey, lambda x, y: (x, y + share * height * np.sin(np.pi * x / width)))
-    return lambda grey: bend(margin(grey))
+        y, x = np.float32(np.indices(grey.shape))
+        y = np.float32(y + share * height * np.sin(np.pi * x / width))
+        return cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderValue=float(np.median(grey)))
+    return bend
 
 
 def from_the_side(grey):
