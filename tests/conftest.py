@@ -194,13 +194,11 @@ def numpy_run(tmp_path_factory, small_dir):
 
 
 @pytest.fixture(scope='session')
-def trained(tmp_path_factory, small_dir, numpy_run):
+def trained(tmp_path_factory, small_dir, cnn_run, numpy_run):
     """{script: the folder of its run}, trained for a few seconds each."""
     return {
         'mnist_softmax': _trained(tmp_path_factory, small_dir, 'mnist_softmax', '--steps', '300'),
-        'mnist_cnn': _trained(tmp_path_factory, small_dir, 'mnist_cnn', '--steps', '60',
-                              '--validation-size', '500'),
-        'mnist_numpy_sigmoid': numpy_run}
+        'mnist_cnn': cnn_run, 'mnist_numpy_sigmoid': numpy_run}
 
 
 @pytest.fixture(scope='session')

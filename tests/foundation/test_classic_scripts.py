@@ -70,10 +70,10 @@ def numbers(lines, before):
 
 
 @pytest.mark.parametrize(('name', 'before', 'least'), [
-    ('fully_connected', 'Accuracy: ', 0.88),
+    pytest.param('fully_connected', 'Accuracy: ', 0.88, marks=pytest.mark.slow),
     ('convolutional', 'test accuracy ', 0.88),
     pytest.param('recurrent', 'Testing Accuracy: ', 0.87, marks=pytest.mark.slow),
-    ('nearest_neighbour', 'Accuracy: ', 0.8),
+    pytest.param('nearest_neighbour', 'Accuracy: ', 0.8, marks=pytest.mark.slow),
     ('tensorboard_summaries', 'Test accuracy: ', 0.82),
     pytest.param('layers', 'Testing Accuracy: ', 0.87, marks=pytest.mark.slow),
     pytest.param('xavier', 'Accuracy: ', 0.87, marks=pytest.mark.slow),

@@ -34,7 +34,7 @@ def many(tmp_path_factory, small_dir):
     return folder
 
 
-def test_a_folder_is_the_pictures_in_it_in_order(script, trained, many, tmp_path):
+def test_a_folder_is_the_pictures_in_it_in_order(script, numpy_run, many, tmp_path):
     """As many as are read by several processes give what each gives when read alone."""
     folder = tmp_path / 'fol[der]'
     (folder / 'inside').mkdir(parents=True)
@@ -45,7 +45,7 @@ def test_a_folder_is_the_pictures_in_it_in_order(script, trained, many, tmp_path
     (folder / names[1]).write_bytes(b'no picture')
     for word in ('notes.txt', 'README', '.hidden.png', 'inside/one.png'):
         (folder / word).write_bytes(b'no picture')
-    run = ('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'])
+    run = ('predict.py', '--run-dir', numpy_run)
     result = script(*run, '--json', PICTURES[0], tmp_path / 'nowhere.png', folder, PICTURES[1], '-',
                     standard_input=PICTURES[2])
     assert result.returncode == 1
@@ -56,7 +56,7 @@ def test_a_folder_is_the_pictures_in_it_in_order(script, trained, many, tmp_path
              str(PICTURES[1])]
     assert [row['file'] for row in found] == [
         paths[0], *wrong, *paths[1:], '-']  # names[1] comes first in its folder
-    classify = classifier.restore(trained['mnist_numpy_sigmoid'])
+    classify = classifier.restore(numpy_run)
     assert found[-1]['probabilities'] == pytest.approx(
         classify(one_digit.read(str(PICTURES[2]))[None])[0][0].tolist(), abs=1e-6)
     found = [row for row in found[:-1] if 'error' not in row]
@@ -69,9 +69,9 @@ def test_a_folder_is_the_pictures_in_it_in_order(script, trained, many, tmp_path
     assert [int(line[width:].split()[0]) for line in lines] == [row['digit'] for row in found[1:]]
 
 
-def test_a_folder_without_pictures_is_a_sentence(script, trained, tmp_path):
+def test_a_folder_without_pictures_is_a_sentence(script, numpy_run, tmp_path):
     (tmp_path / 'notes.txt').write_text('seven')
-    run = ('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'])
+    run = ('predict.py', '--run-dir', numpy_run)
     result = script(*run, tmp_path)
     assert result.returncode == 2
     assert result.stderr == (f'predict.py: {tmp_path}: no picture in it; '
@@ -88,7 +88,7 @@ def test_endings_are_those_that_pillow_knows():
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='Windows does not tell a process its peak memory')
-def test_memory_does_not_grow_with_the_folder(trained, many, tmp_path):
+def test_memory_does_not_grow_with_the_folder(numpy_run, many, tmp_path):
     """4,000 pictures take what 400 take: their names, and the batches that wait, a MB or two."""
     for path in sorted(many.iterdir())[:400]:
         shutil.copy(str(path), str(tmp_path))
@@ -101,7 +101,7 @@ def test_memory_does_not_grow_with_the_folder(trained, many, tmp_path):
     peaks = []
     for folder, count in ((tmp_path, 400), (many, 4000)):
         result = subprocess.run(
-            [sys.executable, '-c', code, '--run-dir', str(trained['mnist_numpy_sigmoid']),
+            [sys.executable, '-c', code, '--run-dir', str(numpy_run),
              str(folder)], stdout=subprocess.PIPE, text=True, check=True,
              cwd=str(paths.PROJECT_ROOT))
         *lines, last = result.stdout.splitlines()
@@ -112,10 +112,10 @@ def test_memory_does_not_grow_with_the_folder(trained, many, tmp_path):
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='there are no process groups to interrupt')
-def test_ctrl_c_is_one_word_from_all_processes(trained, many):
+def test_ctrl_c_is_one_word_from_all_processes(numpy_run, many):
     process = subprocess.Popen(
         [sys.executable, str(paths.PROJECT_ROOT / 'predict.py'), '--run-dir',
-         str(trained['mnist_numpy_sigmoid']), str(many)], stdout=subprocess.PIPE,
+         str(numpy_run), str(many)], stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, start_new_session=True)
     process.stdout.readline()
     os.killpg(process.pid, signal.SIGINT)

@@ -88,8 +88,8 @@ def test_links_that_lead_in_circles_are_walked_once(named_oddly, tmp_path):
     assert 'in/self.png: cannot be read' in mistake.error
 
 
-def test_odd_names_are_read_wherever_flags_stand(named_oddly, trained, capsys):
-    run = ['--run-dir', str(trained['mnist_numpy_sigmoid'])]
+def test_odd_names_are_read_wherever_flags_stand(named_oddly, numpy_run, capsys):
+    run = ['--run-dir', str(numpy_run)]
     predict.main(['a b.png', *run, '숫자/손글씨 3.png', '--', '-seven.png', 'c.PNG'])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split('  ')[0] for line in lines] == [
@@ -100,19 +100,19 @@ def test_odd_names_are_read_wherever_flags_stand(named_oddly, trained, capsys):
     assert len({len(line) + len(re.findall('[가-힣]', line)) for line in lines}) == 1
 
 
-def test_a_name_that_is_no_text_is_shown_in_ascii(script, trained, tmp_path):
+def test_a_name_that_is_no_text_is_shown_in_ascii(script, numpy_run, tmp_path):
     name = os.fsencode(str(tmp_path)) + b'/\xff.png'
     try:
         shutil.copy(str(PICTURES[0]).encode(), name)
     except OSError:
         pytest.skip('this file system has names in Unicode only')
-    result = script('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'], tmp_path)
+    result = script('predict.py', '--run-dir', numpy_run, tmp_path)
     assert (result.returncode, result.stderr) == (0, '')
     assert re.match(r'.*/\\udcff.png +\d  ', result.stdout)
 
 
-def test_standard_input(script, trained, tmp_path):
-    run = ('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'])
+def test_standard_input(script, numpy_run, tmp_path):
+    run = ('predict.py', '--run-dir', numpy_run)
     result = script(*run, PICTURES[1], '-', standard_input=PICTURES[0])
     first, second = result.stdout.splitlines()
     assert result.returncode == 0 and re.match(r'-  +\d  ', second)

@@ -130,7 +130,7 @@ def test_weights_that_would_run_code_are_refused(trained, tmp_path):
 
 def test_no_graph_is_written_with_a_checkpoint(trained):
     assert not list(trained['mnist_cnn'].glob('*.meta'))
-    assert list(trained['mnist_cnn'].glob('model.ckpt-60.index'))
+    assert list(trained['mnist_cnn'].glob('model.ckpt-150.index'))
 
 
 def test_drawing_is_imported_only_to_draw(trained):

@@ -32,9 +32,9 @@ def labelled(tmp_path, small_dir):
     return tmp_path / 'labels.csv', labels[:40].tolist()
 
 
-def test_a_labelled_folder_is_scored(script, trained, labelled, tmp_path):
+def test_a_labelled_folder_is_scored(script, numpy_run, labelled, tmp_path):
     path, labels = labelled
-    run = ('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'])
+    run = ('predict.py', '--run-dir', numpy_run)
     result = script(*run, '--json', '--labels', path)
     assert result.returncode == 1 and len(result.stderr.splitlines()) == 2
     *rows, summary = [json.loads(line) for line in result.stdout.splitlines()]
@@ -73,9 +73,9 @@ def test_a_labelled_folder_is_scored(script, trained, labelled, tmp_path):
     assert Image.open(str(plot)).size[0] == 900
 
 
-def test_all_endand_nothing_wrong_is_status_0(script, trained, tmp_path):
+def test_all_endand_nothing_wrong_is_status_0(script, numpy_run, tmp_path):
     shutil.copy(str(PICTURES[0]), str(tmp_path))
-    run = ('predict.py', '--run-dir', trained['mnist_numpy_sigmoid'])
+    run = ('predict.py', '--run-dir', numpy_run)
     digit = json.loads(script(*run, '--json', PICTURES[0]).stdout)['digit']
     (tmp_path / 'labels.csv').write_text(f'file,label\n{PICTURES[0].name},{digit}\n')
     result = script(*run, '--labels', tmp_path / 'labels.csv')

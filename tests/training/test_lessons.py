@@ -96,10 +96,10 @@ def uninterrupted(small_dir, tmp_path_factory):
 
 @pytest.mark.skipif(os.name == 'nt', reason='Windows has no signals to send')
 @pytest.mark.parametrize(('name', 'blow'), [
-    ('mnist_softmax.py', signal.SIGINT), ('mnist_softmax.py', SIGKILL),
-    ('mnist_numpy_sigmoid.py', signal.SIGINT), ('mnist_numpy_sigmoid.py', SIGKILL),
-    *(pytest.param(name, signal.SIGTERM, marks=pytest.mark.slow)
-      for name in ('mnist_softmax.py', 'mnist_cnn.py')),
+    ('mnist_softmax.py', signal.SIGINT), ('mnist_numpy_sigmoid.py', SIGKILL),
+    *(pytest.param(*case, marks=pytest.mark.slow) for case in (
+        ('mnist_softmax.py', SIGKILL), ('mnist_numpy_sigmoid.py', signal.SIGINT),
+        ('mnist_softmax.py', signal.SIGTERM), ('mnist_cnn.py', signal.SIGTERM))),
 ])
 def test_an_interrupted_run_goes_on_to_the_same_numbers(script, small_dir, tmp_path, name, blow,
                                                          uninterrupted):
