@@ -16,6 +16,8 @@ MAX_THICKNESS = 0.09  # of a side
 MAX_SLOPE = 0.12
 MIN_PAPER = 0.65  # of the picture: where it is less, paper may be taken for ink
 MIN_SIDE = 36  # pixels
+SLIVER = 2  # pixels
+FAR = 0.05  # of the shorter side: from the digit to what the next cell's reaches across a line
 
 
 def erased(grey: np.ndarray) -> np.ndarray:
@@ -76,17 +78,46 @@ def _lines(light):
             if close < 2 and (not touches or framed or through and not close)]
     if not kept:
         return paper, None
-    return paper, parts.dilated(np.logical_or.reduce(kept), 1)
+    beyond = parts.dilated(np.logical_or.reduce(kept), 1)
+    return paper, beyond | _from_next_cell(_dark(light, beyond), beyond)
+
+
+def _dark(light, beyond):
+    """The dark parts, bool [h, w], without what is `beyond`."""
+    middle = np.median(light)
+    return (middle - light > 0.15 * (middle - light.min())) & ~parts.dilated(beyond, 1)
 
 
 def _rest(light, beyond):
-    """The dark parts, bool [h, w], without what is `beyond` and without specks."""
-    middle = np.median(light)
-    rest = (middle - light > 0.15 * (middle - light.min())) & ~parts.dilated(beyond, 1)
+    """The dark parts, bool [h, w], without what is `beyond`, specks, and the outermost pixels.
+
+    A printed line that is cut along its length leaves a sliver there, too faint to be found.
+    """
+    rest = np.zeros_like(beyond)
+    rest[SLIVER:-SLIVER, SLIVER:-SLIVER] = _dark(light, beyond)[SLIVER:-SLIVER, SLIVER:-SLIVER]
     labels = parts.label(rest)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     return (sizes > sizes.max() / 8)[labels]
+
+
+def _from_next_cell(dark, beyond):
+    """The ends, bool [h, w], of strokes across a line: `dark` parts at what is `beyond` it.
+
+    They are small, and far from the digit; a 5's bar is near it.
+    """
+    labels = parts.label(dark)
+    found = parts.Parts.of(labels)
+    if not len(found):
+        return dark
+    left, top, right, bottom = found.boxes.T
+    main = found.counts.argmax()
+    gap = np.maximum.reduce([left - right[main], left[main] - right,
+                             top - bottom[main], top[main] - bottom])
+    rows, columns = found.sorted_pixels()
+    meets = np.logical_or.reduceat(parts.dilated(beyond, 2)[rows, columns], found.starts)
+    end = meets & (found.counts < found.counts[main] / 3) & (gap > FAR * min(dark.shape))
+    return np.append(False, end)[labels]
 
 
 class _Line(NamedTuple):

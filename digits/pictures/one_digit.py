@@ -79,10 +79,11 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     lengths = found.sizes.max(1)
     weights[lengths > 2.5 * lengths[main]] = 0
     chosen = _grown(found, main, weights > 0, max(height, width) // 4)
-    tall = found.boxes[chosen, 3].max() - found.boxes[chosen, 1].min()
-    if _side_by_side(found.boxes[chosen], tall):
-        raise UserError(SEVERAL)
     kept = np.append(False, chosen)[labels]
+    tall = found.boxes[chosen, 3].max() - found.boxes[chosen, 1].min()
+    boxes = sorted(box for box in found.boxes[chosen].tolist() if box[3] - box[1] > 0.6 * tall)
+    if _side_by_side(boxes) and not _is_open_4(boxes, kept, tall):
+        raise UserError(SEVERAL)
     return mask & parts.pixels(kept, side, mask.shape)
 
 
@@ -105,13 +106,22 @@ def _grown(found, main, candidates, least):
         chosen = grown
 
 
-def _side_by_side(boxes, height):
-    """Whether two of the parts' boxes, tall for a digit of that `height`, stand next to each other.
-    """
-    tall = sorted((left, right) for left, top, right, bottom in boxes
-                  if bottom - top > 0.6 * height)
+def _side_by_side(boxes):
+    """Whether two of the boxes, from left to right, stand next to each other."""
     return any(end - left < 0.25 * min(end - start, right - left)
-               for (start, end), (left, right) in zip(tall, tall[1:]))
+               for (start, _, end, _), (left, _, right, _) in zip(boxes, boxes[1:]))
+
+
+def _is_open_4(boxes, kept, height):
+    """Whether the boxes are of the strokes of a 4: the right one is lower, the left one reaches it.
+
+    kept: bool [h, w], these strokes and what is between them.
+    """
+    if len(boxes) != 2:
+        return False
+    (_, top, _, bottom), (_, right_top, _, right_bottom) = boxes
+    lower = right_top > top and right_bottom > bottom + 0.15 * height
+    return lower and parts.label(parts.dilated(kept, 1 + height // 20)).max() == 1
 
 
 def _is_frame(box, shape):

@@ -94,6 +94,32 @@ def test_strokes_of_a_digit_that_is_cropped_close_stay(hand):
         assert edge_lines.erased(grey) is grey
 
 
+def test_a_line_cut_along_its_length_does_not_keep_the_others(hand):
+    """Of the lower line a faint sliver is left, which meets those at the left and right."""
+    random, mistakes = np.random.RandomState(0), 0
+    for digit in hand:
+        ruled, plain = cell(digit, random, 0.9, [0, 1, 3], 0.25)
+        grey = np.array(ruled)
+        grey[-1] = np.minimum(grey[-1], 235 * 0.8)
+        mistakes += difference(one_digit.to_mnist(Image.fromarray(grey)),
+                               one_digit.to_mnist(plain)) > 12
+    assert mistakes <= 2
+
+
+@pytest.mark.parametrize('turn', range(4))
+def test_the_end_of_a_stroke_from_the_next_cell_is_left_out(hand, turn):
+    random, mistakes = np.random.RandomState(0), 0
+    for digit in hand:
+        ruled, plain = (picture.rotate(90 * turn, expand=True) for picture in cell(
+            digit, random, 0.8, range(4), 0.7))
+        whole = difference(one_digit.to_mnist(ruled), one_digit.to_mnist(plain)) <= 12
+        x = random.uniform(0.3, 0.7) * ruled.width
+        ImageDraw.Draw(ruled).arc([x, -20, x + 20, 20], 20, 160, 80, 6)
+        mistakes += whole and difference(one_digit.to_mnist(ruled),
+                                         one_digit.to_mnist(plain)) > 12
+    assert mistakes < len(hand) / 10
+
+
 def test_an_empty_cell_has_no_ink():
     ruled, _ = cell(np.pad(np.full([4, 4], 255, np.uint8), 12, mode='constant'),
                     np.random.RandomState(0), 0.9, range(4), 0.0)
