@@ -138,8 +138,8 @@ def test_damaged_data_is_a_sentence(refused, path, tmp_path):
     assert str(tmp_path) in sentence and sentence.startswith(path.stem + ': error: ')
 
 
-def test_a_prints_and_shows_the_training_accuracy(run, tmp_path):
-    *lines, last = run('a_cnn.py', '--steps', '101', '--log-dir', tmp_path / 'log')
+def test_a_prints_and_shows_the_training_accuracy(main, tmp_path):
+    *lines, last = main('a_cnn', None, '--steps', '101', '--log-dir', tmp_path / 'log')
     printed = {int(step): float(accuracy) for step, accuracy in (
         re.fullmatch(r'step (\d+), training accuracy (\d(?:\.\d+)?)', line).groups()
         for line in lines)}

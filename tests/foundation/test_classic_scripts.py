@@ -84,6 +84,7 @@ def test_it_learns(run, name, before, least):
     assert accuracy > least
 
 
+@pytest.mark.slow
 def test_the_autoencoder_learns(run):
     _, lines = run('autoencoder', TENSORFLOW, INPUT_DATA)
     losses = numbers(lines, r'Step \d+: Minibatch Loss: ')

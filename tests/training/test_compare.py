@@ -124,19 +124,19 @@ def test_train_runs_every_script_at_its_defaults(script, tmp_path):
 
 @pytest.mark.skipif(os.name == 'nt', reason='Windows has no signals to send')
 def test_an_unfinished_run_is_gone_on_with(small_dir, tmp_path):
-    flags = ['--steps', '4000', '--batch-size', '70']
-    folder = folders.timed_folder(tmp_path, 'mnist_softmax', 3)
+    flags = ['--epochs', '500']
+    folder = folders.timed_folder(tmp_path, 'mnist_numpy_sigmoid', 3)
     process = subprocess.Popen(
-        [sys.executable, str(paths.PROJECT_ROOT / 'mnist_softmax.py'), *flags, '--seed', '3',
+        [sys.executable, str(paths.PROJECT_ROOT / 'mnist_numpy_sigmoid.py'), *flags, '--seed', '3',
          '--data-dir', str(small_dir), '--run-dir', str(folder)], stderr=subprocess.DEVNULL)
-    while not list(folder.glob('*.index')):
+    while not list(folder.glob('weights.npz')):
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 143
-    compare.train(tmp_path, 'mnist_softmax', flags, ['--data-dir', str(small_dir)], 3)
+    compare.train(tmp_path, 'mnist_numpy_sigmoid', flags, ['--data-dir', str(small_dir)], 3)
     (kept, record), = comparison.read_runs(tmp_path)
-    assert (kept, record.status, record.steps) == (folder, 'finished', 4000)
+    assert (kept, record.status, record.steps) == (folder, 'finished', 500)
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='Windows has no signals to send')

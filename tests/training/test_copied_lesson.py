@@ -219,6 +219,7 @@ def test_a_run_folder_supplies_no_code(project, tmp_path):
     assert not (project.folder / 'executed').exists()
 
 
+@pytest.mark.slow
 def test_signals_are_named(project):
     """SIGTERM's line, pasted, goes on with the run of a copy."""
     changed(project, 'mine.py', of='mnist_softmax.py')

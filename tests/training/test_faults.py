@@ -297,7 +297,8 @@ def test_strokes_need_no_folder_that_can_be_written(small_dir, tmp_path):
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='Windows keeps folders with open files in them')
-@pytest.mark.parametrize('name', ['mnist_softmax.py', 'mnist_numpy_sigmoid.py'])
+@pytest.mark.parametrize('name', [
+    'mnist_softmax.py', pytest.param('mnist_numpy_sigmoid.py', marks=pytest.mark.slow)])
 def test_a_folder_that_vanishes_is_a_sentence(small_dir, tmp_path, name):
     folder = tmp_path / 'run'
     length = '--steps' if name == 'mnist_softmax.py' else '--epochs'

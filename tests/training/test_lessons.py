@@ -169,7 +169,7 @@ def test_zero_writes_nothing_for_tensorboard(called, tmp_path):
     assert not list(tmp_path.rglob('*tfevents*'))
 
 
-@pytest.mark.parametrize('quiet', [False, True])
+@pytest.mark.parametrize('quiet', [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_terminal_sees_a_sign_of_life_at_once(small_dir, tmp_path, quiet):
     pty = pytest.importorskip('pty')
     fcntl, termios = pytest.importorskip('fcntl'), pytest.importorskip('termios')

@@ -159,14 +159,14 @@ def test_answers_do_not_mix_when_many_ask_at_once(server):
     assert wrong == []
 
 
-def test_mistakes_get_a_sentence(script, server, cnn_run, tmp_path):
+def test_mistakes_get_a_sentence(called, server, cnn_run, tmp_path):
     for flags, words in (
             (['--port', server.port], 'name another with --host or --port'),
             (['--host', '203.0.113.1'], 'cannot listen on 203.0.113.1'),
             (['--port', '99999'], 'is not a whole number from 0 to 65,535'),
             (['--port', '0', '--log', tmp_path / 'nowhere' / 'log'], 'No such file'),
             (['--port', '0', '--run-dir', tmp_path], 'run.json')):
-        result = script('draw.py', '--run-dir', cnn_run, *flags)
+        result = called('draw.py', '--run-dir', cnn_run, *flags)
         assert (result.returncode, result.stdout) == (2, '')
         assert words in result.stderr and 'Traceback' not in result.stderr
 
