@@ -85,7 +85,7 @@ WAYS = {
     'as scanned': lambda grey: grey,
     'with margins': margin,
     'turned by 3 degrees': turned(-3), 'by 5': turned(5), 'by 8': turned(8), 'by 14': turned(-14),
-    'bent by 1 % of the height': bent(0.01), 'by 3 %': bent(0.03),
+    'bent by 1 % of the height': bent(0.01), 'by 3 %': bent(0.03), 'by 4 %': bent(0.04),
     'from the side': from_the_side,
     'in shadow': in_shadow,
     'on a dark desk, with margins': lambda grey: margin(margin(grey), 60),

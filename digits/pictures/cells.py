@@ -32,6 +32,13 @@ def outside(mask: np.ndarray, tables: List[Table]) -> np.ndarray:
     return mask
 
 
+def lie_outside(found: Parts, tables: List[Table]) -> np.ndarray:
+    """bool [parts]: those that have no pixel in a cell."""
+    if not len(found):
+        return np.zeros(0, bool)
+    return np.maximum.reduceat(_cells_of(found, tables), found.starts) == OUTSIDE
+
+
 def hold(found: Parts, table: Table, beside: np.ndarray) -> bool:
     """Whether what is written in the table lies in its cells, not across its lines.
 

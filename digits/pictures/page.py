@@ -77,16 +77,28 @@ def find(image: Image.Image) -> Page:
         turned = level.ink > ink[mask].min()
         if turned.any():
             found = _digits_in(level.ink, turned, tables.may_be_lines(level.ink, turned))
-            return found._replace(boxes=_boxes_in(image, level.boxes_before(found.boxes)))
+            return _of_picture(image, found, level.boxes_before(found.boxes))
     found = _digits_in(ink, mask, lines)
-    found = found._replace(boxes=_boxes_in(image, found.boxes))
+    found = _of_picture(image, found, found.boxes)
     return found if len(found.boxes) > 1 else found._replace(
         images=_alone(image, found.boxes[0], found.images))
 
 
-def _boxes_in(image, boxes):
-    """The boxes in pixels of the picture."""
-    return np.clip(boxes * reduction(image, MAX_SIDE), 0, image.size * 2)
+def _of_picture(image, found, boxes):
+    """`found` with the boxes in pixels of the picture.
+
+    Without what lies beside a table and is cut off by the picture's edge: corners of a desk.
+    """
+    boxes = np.clip(boxes * reduction(image, MAX_SIDE), 0, image.size * 2)
+    found = found._replace(boxes=boxes)
+    if found.rows is None:
+        return found
+    cut = ((boxes[:, :2] == 0) | (boxes[:, 2:] == image.size)).any(1)
+    kept = (found.rows >= 0) | ~cut
+    if not kept.any():
+        return found
+    return found._replace(boxes=boxes[kept], images=found.images[kept], rows=found.rows[kept],
+                          columns=found.columns[kept])
 
 
 def _digits_in(ink, mask, lines):
@@ -132,7 +144,8 @@ def _in_tables(ink, mask, lines, ruled, found_tables):
     bare[kept] = ink[kept]
     found = _without_dust(kept)
     near = np.logical_or.reduce([table.mask(mask.shape, 5) for table in found_tables])
-    found = found.kept(~_remains(found, near, 2 * thick + 1))
+    found = found.kept(~(_remains(found, near, 2 * thick + 1) |
+                         _are_long(found, found_tables) & cells.lie_outside(found, found_tables)))
     beside = parts.dilated(printed, 1)
     held = [table for table in found_tables if cells.hold(found, table, beside)]
     if len(held) == len(found_tables):
@@ -142,9 +155,14 @@ def _in_tables(ink, mask, lines, ruled, found_tables):
 
 def _blots(mask, found_tables):
     """What of `mask` lies in no cell and is longer than three rows are high: a desk, a photo."""
-    row = np.median(np.concatenate([np.diff(table.across.at.mean(1)) for table in found_tables]))
     found = parts.Parts.of(parts.label(cells.outside(mask, found_tables)))
-    return found.kept(found.sizes.max(1, initial=0) > 3 * row).labels(len(mask)) > 0
+    return found.kept(_are_long(found, found_tables)).labels(len(mask)) > 0
+
+
+def _are_long(found, found_tables):
+    """bool [parts]: those longer than three rows are high."""
+    row = np.median(np.concatenate([np.diff(table.across.at.mean(1)) for table in found_tables]))
+    return found.sizes.max(1, initial=0) > 3 * row
 
 
 def _remains(found, near, thick):

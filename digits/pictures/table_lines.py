@@ -13,7 +13,7 @@ MAX_PIECES = 300  # in a strip: what has more is a texture
 MAX_LINES = 200  # each way
 STRIPS = 48  # along the longer side
 DASH = 16  # pixels: of a dash and the gap behind it at most
-MAX_SLOPE = 0.09  # 5 degrees
+MAX_SLOPE = 0.14  # 8 degrees
 
 
 class Lines(NamedTuple):
@@ -55,7 +55,7 @@ def find(mask: np.ndarray, least: int) -> Lines:
     height, width = mask.shape
     thin = mask & ~parts.long_runs(mask, least // 2 + 1, down=True)  # not what crosses the line
     grown = parts.dilated(thin, 1)  # slanting lines are steps
-    long = parts.long_runs(~parts.long_runs(~grown, least // 2), 3 * least // 2)
+    long = parts.long_runs(~parts.long_runs(~grown, least // 2), 5 * least // 4)
     inked = long & thin
     step = max(8, max(mask.shape) // STRIPS)
     starts = np.arange(0, width, step)
@@ -109,7 +109,7 @@ def _wobbles(chain):
     if len(chain) < 3:
         return True
     x, y, thick = chain.T
-    smooth = np.polyval(np.polyfit(x, y, min(3, len(x) - 2)), x)
+    smooth = np.polyval(np.polyfit(x, y, min(4, len(x) - 2)), x)
     return np.sqrt(((y - smooth) ** 2).mean()) > 0.4 + 0.2 * np.median(thick)
 
 

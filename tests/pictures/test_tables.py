@@ -37,17 +37,12 @@ def found_in(drawn, page):
 @pytest.mark.parametrize('kind, share', [
     ({}, 1),
     ({'width': 1, 'shade': 0.4}, 1),
-    ({'width': 6}, 1),
     ({'border': False}, 1),
-    ({'skew': 1}, 0.99),
-    ({'skew': 3}, 0.99),
     ({'skew': -3, 'width': 2, 'shade': 0.6}, 0.99),
-    ({'skew': 6, 'margin': 120}, 0.99),
     ({'skew': -14, 'margin': 220, 'width': 2}, 0.98),
-    ({'bow': 8}, 0.99),
     ({'bow': -12, 'skew': 1}, 0.99),
+    ({'bow': -40, 'width': 2}, 0.98),
     ({'dots': 3, 'width': 2}, 0.99),
-    ({'faint': 0.3}, 1),
     ({'faint': 0.8}, 0.99),
     ({'empty': 0.7}, 0.97),
     ({'wander': 0.9, 'size': (0.6, 0.8)}, 0.97),  # some touch the lines
@@ -55,12 +50,15 @@ def found_in(drawn, page):
     ({'header': True}, 0.99),
     ({'shadow': 0.6, 'rows': 23, 'columns': 25, 'cell': (60, 48), 'margin': 0, 'width': 2,
       'size': (0.3, 0.45)}, 0.98),
-    ({'desk': 60}, 0.99),
     ({'desk': 40, 'skew': 1.5}, 0.99),
     ({'cell': (200, 70), 'columns': 6, 'lengths': (2, 3)}, 0.96),
     ({'cell': (160, 70), 'columns': 6, 'lengths': (1, 3)}, 0.97),
     ({'rows': 1, 'columns': 8}, 1),
-    ({'rows': 4, 'columns': 5, 'cell': (220, 180)}, 1),
+    *(pytest.param(*case, marks=pytest.mark.slow) for case in (
+        ({'width': 6}, 1), ({'skew': 1}, 0.99), ({'skew': 3}, 0.99), ({'bow': 8}, 0.99),
+        ({'bow': 40}, 0.98), ({'skew': 6, 'margin': 120}, 0.99), ({'faint': 0.3}, 1),
+        ({'desk': 60}, 0.99),
+        ({'rows': 4, 'columns': 5, 'cell': (220, 180)}, 1)))
 ], ids=str)
 def test_each_digit_of_a_table_in_its_cell(hand, kind, share):
     """`share` of the digits of three tables are found in their cells, and few boxes are more."""
@@ -80,14 +78,12 @@ def test_each_digit_of_a_table_in_its_cell(hand, kind, share):
 
 @pytest.mark.parametrize('angle', [-4, 7])
 def test_a_sheet_that_lies_askew_on_a_dark_desk(hand, angle):
-    """Of the desk, triangles are left beside the sheet, larger than any digit.
-
-    What of it is read as digits has no cell.
-    """
+    """Of the desk, triangles are left beside the sheet, larger than any digit: none is one."""
     for seed in range(2):
         drawn = drawn_tables.table(hand, seed, rows=23, columns=25, cell=(60, 48), width=2)
         page = pages.find(drawn.image.rotate(angle, Image.BICUBIC, expand=True, fillcolor=60))
         assert list(page.tables) == [(23, 25)]
+        assert np.count_nonzero(page.rows < 0) <= 2
         found = set(zip(page.rows, page.columns)) - {(-1, -1)}
         assert len(found ^ set(zip(drawn.rows, drawn.columns))) <= 5
 
