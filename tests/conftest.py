@@ -208,8 +208,8 @@ def cnn_run(tmp_path_factory, small_dir):
     folder = tmp_path_factory.mktemp('cnn') / 'drawn'
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mnist_cnn, 'OUTLIERS', 500)  # as many as suit so few digits
-        mnist_cnn.main(['--steps', '150', '--validation-size', '500', '--quiet',
-                        '--data-dir', str(small_dir), '--run-dir', str(folder)])
+        mnist_cnn.main(['--steps', '150', '--batch-size', '64', '--validation-size', '500',
+                        '--quiet', '--data-dir', str(small_dir), '--run-dir', str(folder)])
     return folder
 
 

@@ -76,7 +76,9 @@ def test_training_goes_on_after_sigint_and_is_saved_at_sigterm(small_dir, tmp_pa
 
 
 @in_background
-@pytest.mark.parametrize('end', [signal.SIGTERM, signal.SIGKILL], ids=['SIGTERM', 'SIGKILL'])
+@pytest.mark.parametrize('end', [
+    pytest.param(signal.SIGTERM, id='SIGTERM'),
+    pytest.param(signal.SIGKILL, id='SIGKILL', marks=pytest.mark.slow)])
 def test_predict_stops_with_all_its_processes(end, small_dir, tmp_path):
     """Those that read pictures had waited for ever for a parent that was gone."""
     run, many = tmp_path / 'run', tmp_path / 'many'

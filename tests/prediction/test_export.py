@@ -25,7 +25,6 @@ from digits.tensorflow_v1 import tf
 from digits.training.record import Record
 
 ON_1 = tf.__version__.startswith('1.')
-LESSONS = 'mnist_softmax', 'mnist_cnn', 'mnist_numpy_sigmoid'
 # Programs of somebody else: model file, images.npy, file for the outputs.
 LOAD = {'saved-model': """
 import sys, numpy, tensorflow as tf
@@ -97,7 +96,8 @@ def assert_same(found, folder, images):
 
 
 @pytest.mark.parametrize('form', export.FORMATS)
-@pytest.mark.parametrize('lesson', LESSONS)
+@pytest.mark.parametrize('lesson', [
+    pytest.param('mnist_softmax', marks=pytest.mark.slow), 'mnist_cnn', 'mnist_numpy_sigmoid'])
 def test_a_file_gives_predicts_probabilities(trained, outputs, images, tmp_path, lesson, form):
     need(form)
     folder, out = trained[lesson], tmp_path / 'exported'

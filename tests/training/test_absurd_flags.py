@@ -24,7 +24,7 @@ from digits import command_line, paths
 
 SCRIPTS = ('mnist_numpy_sigmoid', 'mnist_softmax', 'mnist_cnn', 'mnist_distributed', 'predict',
            'draw', 'compare')
-EACH = 240  # of the command lines one is tried
+EACH = 400  # of the command lines one is tried
 SECONDS = 6  # then a trial that trains or serves is asked to end, and GRACE later killed
 GRACE = 15
 SOON = 2  # in place of SECONDS where few are tried

@@ -78,7 +78,7 @@ def test_stdout_has_the_log_and_nothing_else(serving, cnn_run, tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists('/dev/full'), reason='no /dev/full to stand for a full disk')
-@pytest.mark.parametrize('where', ['--log', 'stdout'])
+@pytest.mark.parametrize('where', ['--log', pytest.param('stdout', marks=pytest.mark.slow)])
 def test_a_full_disk_fails_no_request(serving, cnn_run, where):
     flags = ('--log', '/dev/full') if where == '--log' else ()
     with open('/dev/full', 'w') as full, serving(cnn_run, *flags, stdout=full) as server:
