@@ -167,8 +167,8 @@ def test_a_drawing_is_a_whole_file_or_none(tmp_path):
 
 @pytest.mark.parametrize(('name', 'maps'), [
     ('mnist_softmax.py', False), pytest.param('mnist_cnn.py', True, marks=pytest.mark.slow)])
-def test_a_run_is_drawn_into_its_folder(script, tmp_path, name, maps):
-    result = script(name, '--steps', '50', '--validation-size', '500', '--plots', '--run-dir',
+def test_a_run_is_drawn_into_its_folder(called, tmp_path, name, maps):
+    result = called(name, '--steps', '50', '--validation-size', '500', '--plots', '--run-dir',
                     tmp_path)
     assert result.returncode == 0, result.stderr
     drawn = {path.name: pixels(path) for path in tmp_path.glob('*.png')

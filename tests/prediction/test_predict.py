@@ -34,7 +34,8 @@ def test_restored_scores_what_the_run_scored(trained, small_dir, name):
     assert accuracy > 0.6
 
 
-@pytest.mark.parametrize('name', ['mnist_softmax', 'mnist_cnn', 'mnist_numpy_sigmoid'])
+@pytest.mark.parametrize('name', [
+    pytest.param('mnist_softmax', marks=pytest.mark.slow), 'mnist_cnn', 'mnist_numpy_sigmoid'])
 def test_a_line_for_each_picture_and_the_same_as_json(script, called, trained, name):
     lines = script('predict.py', '--run-dir', trained[name], *PICTURES).stdout.splitlines()
     result = called('predict.py', '--run-dir', trained[name], '--json', *PICTURES)

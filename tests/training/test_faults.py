@@ -189,10 +189,10 @@ def test_a_damaged_run_does_not_keep_others_from_going_on(stopped, tmp_path, mon
 
 def test_the_second_process_in_a_folder_says_so_and_leaves(script, small_dir, tmp_path):
     folder = tmp_path / 'run'
-    process = start('mnist_softmax.py', small_dir, '--steps', '1000000', '--run-dir', folder)
+    process = start('mnist_numpy_sigmoid.py', small_dir, '--epochs', '100000', '--run-dir', folder)
     try:
         wait_for_record(folder, process)
-        second = script('mnist_softmax.py', '--resume', '--run-dir', folder)
+        second = script('mnist_numpy_sigmoid.py', '--resume', '--run-dir', folder)
         assert second.returncode == 2
         assert f'process {process.pid} on ' in second.stderr
         assert 'is training in it' in second.stderr.splitlines()[-1]
@@ -287,7 +287,7 @@ def test_strokes_need_no_folder_that_can_be_written(small_dir, tmp_path):
     result = in_shell(
         'mount -t tmpfs -o ro tmpfs $disk && mount --bind $disk $home/data && '
         'mount -o remount,ro,bind $home/data || exit 99\n'
-        'XDG_CACHE_HOME=$disk $python $home/mnist_softmax.py --steps 5 --dataset strokes '
+        'XDG_CACHE_HOME=$disk $python $home/mnist_numpy_sigmoid.py --epochs 1 --dataset strokes '
         '--run-dir $new',
         small_dir, disk=disk, new=tmp_path / 'new')
     if result.returncode == 99:

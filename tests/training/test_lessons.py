@@ -36,7 +36,7 @@ def name(request):
     return request.param
 
 
-def test_output_record_and_repetition(script, name, tmp_path):
+def test_output_record_and_repetition(script, called, name, tmp_path):
     """Results on stdout, the rest on stderr; run.json whole; the same seed gives the same bits."""
     first = script(name, *SHORT[name], '--run-dir', tmp_path / 'first')
     assert first.returncode == 0, first.stderr
@@ -61,7 +61,7 @@ def test_output_record_and_repetition(script, name, tmp_path):
     assert seconds['import'] + seconds['data'] + seconds['training'] < seconds['whole']
     assert record.images_per_second > 0 and record.processor is not None
 
-    again = script(name, *SHORT[name], '--run-dir', tmp_path / 'again', '--quiet')
+    again = called(name, *SHORT[name], '--run-dir', tmp_path / 'again', '--quiet')
     assert again.stdout == first.stdout
     assert again.stderr == ''
     assert_same_weights(tmp_path / 'first', tmp_path / 'again')
