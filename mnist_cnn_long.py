@@ -4,8 +4,8 @@ $ python mnist_cnn_long.py
 validation accuracy: 0.9970
 test accuracy: 0.9963
 
-The most accurate of the lessons on MNIST. It learns neither how others write nor what is no digit,
-so mnist_cnn.py is better at reading your own digits.
+The most accurate of the lessons on MNIST. It does not learn how others write, nor what is not a
+digit, so mnist_cnn.py is better at reading your own digits.
 """
 from digits import command_line, input_data, tensorflow_v1, training
 from digits.datasets import augmentation

@@ -6,7 +6,7 @@ import numpy as np
 
 from digits.pictures import parts
 
-LEAST, MOST = 2.5, 15  # degrees: less is read as it is
+MIN_ANGLE, MAX_ANGLE = 2.5, 15  # degrees: less is read as it is
 STEP = 0.25
 SIDE = 480  # pixels that are enough to tell the angle
 MAX_PIXELS = 15000  # with ink; of more, as many are looked at
@@ -32,7 +32,7 @@ class Level(NamedTuple):
 
 
 def angle_of(lines: np.ndarray) -> float:
-    """How many degrees the printed lines of a page fall to the right, LEAST to MOST, else 0.
+    """How many degrees the printed lines of a page fall to the right, MIN_ANGLE to MAX_ANGLE, or 0.
 
     lines: bool [h, w], all ink that may be a line. At the right angle their rows have most of the
     ink, and the columns of those across (Postl, "Detection of linear oblique structures and skew
@@ -41,14 +41,14 @@ def angle_of(lines: np.ndarray) -> float:
     small = parts.blocks(lines, -(-max(lines.shape) // SIDE))
     few = small.sum() // MAX_PIXELS + 1  # one in so many
     y, x = (at[::few].astype(np.float32) for at in np.nonzero(small))
-    angles = np.arange(-MOST, MOST + STEP / 2, STEP)
+    angles = np.arange(-MAX_ANGLE, MAX_ANGLE + STEP / 2, STEP)
     found = [(_peaks(y - slope * x), _peaks(x + slope * y))
              for slope in np.tan(np.radians(angles))]
     best = int(np.argmax([(across ** 2).sum() + (down ** 2).sum() for across, down in found]))
     height, width = small.shape
     are_lines = all((few * counts > LINE * side).sum() >= MIN_LINES
                     for counts, side in zip(found[best], (width, height)))
-    return float(angles[best]) if are_lines and abs(angles[best]) >= LEAST else 0.0
+    return float(angles[best]) if are_lines and abs(angles[best]) >= MIN_ANGLE else 0.0
 
 
 def _peaks(places):

@@ -10,8 +10,8 @@ from digits.figures import BLUE, DPI, ORANGE, show, write
 from digits.prediction import batches
 from digits.prediction.results import Result
 
-LEAST_WIDTH, MOST_SIDE = 8.8, 36.0  # inches of a page
-MOST_AREA, MOST_HEIGHT = 3000.0, 600.0  # square inches and inches of all pages in a file
+MIN_WIDTH, MAX_SIDE = 8.8, 36.0  # inches of a page
+MAX_AREA, MAX_HEIGHT = 3000.0, 600.0  # square inches and inches of all pages in a file
 DIGIT_HEIGHT = 0.34  # inches that the middle digit of a page is high, where there is so much room
 TITLE_HEIGHT, MARGIN = 0.35, 0.1  # inches
 FONT_SIZES = (5, 10)  # points, the least and the most
@@ -27,9 +27,9 @@ def draw(found: Sequence[Result], path: Union[str, Path]) -> None:
     A page is drawn so large that its digits are legible. Doubtful digits are orange, with ? and
     a dashed box.
     """
-    seen = [batches.for_display(picture, int(MOST_SIDE * DPI)) for picture in found]
+    seen = [batches.for_display(picture, int(MAX_SIDE * DPI)) for picture in found]
     sizes = _sizes(found, [(width, height) for _, width, height in seen])
-    width = max([LEAST_WIDTH, *(width for width, _ in sizes)]) + 2 * MARGIN
+    width = max([MIN_WIDTH, *(width for width, _ in sizes)]) + 2 * MARGIN
     height = sum(height + TITLE_HEIGHT for _, height in sizes) + MARGIN
     figure = figures.new(width, height, tight_layout=False)
     bottom = height
@@ -48,11 +48,11 @@ def _sizes(found, sizes):
     """[(width, height)] in inches of pages of so many pixels."""
     inches = []
     for picture, (width, height) in zip(found, sizes):
-        wide = max(LEAST_WIDTH, width / _digit_height(picture) * DIGIT_HEIGHT)
-        wide = min(wide, MOST_SIDE, MOST_SIDE * width / height)
+        wide = max(MIN_WIDTH, width / _digit_height(picture) * DIGIT_HEIGHT)
+        wide = min(wide, MAX_SIDE, MAX_SIDE * width / height)
         inches.append((wide, wide * height / width))
-    scale = min(1, (MOST_AREA / sum(width * height for width, height in inches)) ** 0.5,
-                MOST_HEIGHT / sum(height for _, height in inches))
+    scale = min(1, (MAX_AREA / sum(width * height for width, height in inches)) ** 0.5,
+                MAX_HEIGHT / sum(height for _, height in inches))
     return [(scale * width, scale * height) for width, height in inches]
 
 

@@ -253,6 +253,7 @@ def test_a_converter_that_fails_leaves_nothing(some_run, tmp_path, monkeypatch, 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing(trained, tmp_path):
     """A CNN of 13 MB onto a disk of 2 MB."""
     command = (f'mount -t tmpfs -o size=2m tmpfs {tmp_path} || exit 99\n'

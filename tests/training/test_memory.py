@@ -35,6 +35,7 @@ def black_images(folder, count):
     return folder
 
 
+@pytest.mark.slow
 def test_images_on_the_disk_do_not_come_into_memory(tmp_path):
     """A thousand batches from all over 400 MB, against 160 MB."""
     def peak(count):

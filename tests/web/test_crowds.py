@@ -190,6 +190,7 @@ def test_sigterm_finishes_what_has_begun_and_leaves_with_0(serving, cnn_run):
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='Windows has no SIGTERM')
+@pytest.mark.slow
 def test_sigterm_from_the_browser_that_it_opens_leaves_with_0(cnn_run, tmp_path):
     browser = tmp_path / 'browser'
     browser.write_text('#!/bin/sh\nkill -TERM $PPID\n')
