@@ -58,7 +58,9 @@ def _lines(light):
     if not found:
         return paper, None
     beyond = np.logical_or.reduce([each for _, _, each in found])
-    rest = _rest(light, beyond)
+    middle = np.median(light)
+    dark = middle - light > 0.15 * (middle - light.min())
+    rest = _rest(dark, beyond)
     if not rest.any() or rest.sum() > 0.45 * np.count_nonzero(~beyond):
         return paper, None
     left, top, right, bottom = parts.bounds(rest)
@@ -79,22 +81,17 @@ def _lines(light):
     if not kept:
         return paper, None
     beyond = parts.dilated(np.logical_or.reduce(kept), 1)
-    return paper, beyond | _from_next_cell(_dark(light, beyond), beyond)
+    return paper, beyond | _from_next_cell(dark & ~parts.dilated(beyond, 1), beyond)
 
 
-def _dark(light, beyond):
-    """The dark parts, bool [h, w], without what is `beyond`."""
-    middle = np.median(light)
-    return (middle - light > 0.15 * (middle - light.min())) & ~parts.dilated(beyond, 1)
-
-
-def _rest(light, beyond):
-    """The dark parts, bool [h, w], without what is `beyond`, specks, and the outermost pixels.
+def _rest(dark, beyond):
+    """What is `dark`, bool [h, w], without what is `beyond`, specks, and the outermost pixels.
 
     A printed line that is cut along its length leaves a sliver there, too faint to be found.
     """
-    rest = np.zeros_like(beyond)
-    rest[SLIVER:-SLIVER, SLIVER:-SLIVER] = _dark(light, beyond)[SLIVER:-SLIVER, SLIVER:-SLIVER]
+    inner = slice(SLIVER, -SLIVER), slice(SLIVER, -SLIVER)
+    rest = np.zeros_like(dark)
+    rest[inner] = (dark & ~parts.dilated(beyond, 1))[inner]
     labels = parts.label(rest)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
