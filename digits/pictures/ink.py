@@ -10,6 +10,7 @@ from digits.pictures import edge_lines, parts
 
 MIN_CONTRAST = 0.06  # of the paper's brightness: less than this is paper, not ink
 THUMBNAIL = 64  # pixels: shades of paper need no more
+SHARPER = 512  # but for their edges
 
 
 def ink_of(image: Image.Image, max_side: int, alone: bool = False
@@ -28,7 +29,8 @@ def ink_of(image: Image.Image, max_side: int, alone: bool = False
     small = _thumbnail(grey)
     if _light_on_dark(small) if alone else _is_light_writing(grey, small):
         grey, small = 1 - grey, 1 - small
-    ink = _ink(grey, _paper(grey, small))
+    paper = _paper(grey, small)
+    ink = _ink(grey, paper if alone else _sharper(paper, grey))
     return ink, ink > _threshold(ink)
 
 
@@ -102,12 +104,12 @@ def _grey(image):
     return cv2.transform(values, (weights / weights.sum())[None])
 
 
-def _thumbnail(grey):
-    """`grey` with its longer side at most THUMBNAIL, area-averaged."""
-    if max(grey.shape) <= THUMBNAIL:
+def _thumbnail(grey, longest=THUMBNAIL):
+    """`grey` with its longer side at most `longest`, area-averaged."""
+    if max(grey.shape) <= longest:
         return grey
     image = Image.fromarray(grey)
-    scale = THUMBNAIL / max(image.size)
+    scale = longest / max(image.size)
     return np.asarray(image.resize([max(1, round(side * scale)) for side in image.size],
                                    Image.BOX))
 
@@ -179,11 +181,25 @@ def _paper(grey, small):
                                       np.arange(len(light)), light)  # percentiles
     if lighter - darker < 0.08 * np.ptp(small):
         return np.maximum(np.float32(most), grey)
-    radius = _radius(small)
+    return np.maximum(_closed(small, _radius(small), grey.shape), grey)
+
+
+def _sharper(paper, grey):
+    """`paper` [h, w] of a page up to its shades' edges: those of a shadow, of a sheet on a desk.
+
+    _paper lets the dark reach over such an edge by a pixel of the thumbnail, where a page may have
+    digits. A sharper picture tells, though only from what is narrower, how light it is there.
+    """
+    sharp = _thumbnail(grey, SHARPER)
+    near = _closed(sharp, max(1, max(sharp.shape) // 32), grey.shape)
+    return np.where(near > 1.25 * paper, np.maximum(near, grey), paper)
+
+
+def _closed(small, radius, shape):
+    """A closing of `small`, its dark parts wider by a pixel, enlarged to `shape`."""
     top, left = (min(radius, side - 1) for side in small.shape)
     closed = parts.eroded(parts.dilated(parts.extended(small, top, left), radius), radius + 1)
-    closed = closed[top:top + small.shape[0], left:left + small.shape[1]]
-    return np.maximum(cv2.resize(closed, grey.shape[::-1]), grey)
+    return cv2.resize(closed[top:top + small.shape[0], left:left + small.shape[1]], shape[::-1])
 
 
 def _ink(grey, paper):

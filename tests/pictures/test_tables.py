@@ -51,6 +51,7 @@ def found_in(drawn, page):
     ({'shadow': 0.6, 'rows': 23, 'columns': 25, 'cell': (60, 48), 'margin': 0, 'width': 2,
       'size': (0.3, 0.45)}, 0.98),
     ({'desk': 40, 'skew': 1.5}, 0.99),
+    ({'desk': 100, 'margin': 4, 'faint': 1, 'rows': 16, 'columns': 20, 'width': 2}, 0.985),
     ({'cell': (200, 70), 'columns': 6, 'lengths': (2, 3)}, 0.96),
     ({'cell': (160, 70), 'columns': 6, 'lengths': (1, 3)}, 0.97),
     ({'rows': 1, 'columns': 8}, 1),
