@@ -67,8 +67,11 @@ class ImagesOnDisk:
         return np.array(self._map(), dtype or self.dtype)
 
     def reshape(self, *shape: int) -> 'ImagesOnDisk':
-        """Return the same images in rows of another shape."""
-        return ImagesOnDisk(self._path, self._offset, shape)
+        """Return the same images in another shape, of which one side may be -1, as of an array."""
+        known = int(np.prod([side for side in shape if side != -1]))
+        whole = int(np.prod(self.shape))
+        return ImagesOnDisk(self._path, self._offset,
+                            [whole // known if side == -1 else side for side in shape])
 
     def _map(self):  # for one access only: mapped pages count as this process's memory
         if not len(self):

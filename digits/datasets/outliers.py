@@ -5,12 +5,14 @@ also on images that are not digits, with a uniform distribution as their label, 
 images lower probabilities (Hendrycks et al., "Deep anomaly detection with outlier exposure", 2019).
 """
 import math
+from typing import Union
 
 import numpy as np
 from tqdm import tqdm
 
 from digits.datasets import strokes
 from digits.datasets.dataset import DataSet
+from digits.datasets.idx import ImagesOnDisk
 from digits.datasets.skeletons import Way
 from digits.errors import UserError
 
@@ -79,7 +81,7 @@ def add(train: DataSet, count: int) -> None:
 
     More than PART are made in parts, with seeds 0, 1, ..., and progress is shown on a terminal.
     """
-    digits = np.asarray(train.pixels)
+    digits = train.pixels  # not as an array: many may be on the disk
     labels = train.labels[:len(digits)]
     images = np.empty([count, 28, 28], np.uint8)
     with tqdm(total=count, desc='making images that are not digits', leave=False,
@@ -91,7 +93,8 @@ def add(train: DataSet, count: int) -> None:
     train.add(images, NO_DIGIT)
 
 
-def make(images: np.ndarray, labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
+def make(images: Union[np.ndarray, ImagesOnDisk], labels: np.ndarray, count: int, seed: int = 0
+         ) -> np.ndarray:
     """Make images uint8 [count, 28, 28] that are not digits, from digits and pen strokes.
 
     images: uint8 [n, 784] or [n, 28, 28] of digits, white ink on black; labels: [n], 0 to 9.
@@ -101,7 +104,7 @@ def make(images: np.ndarray, labels: np.ndarray, count: int, seed: int = 0) -> n
     Raises UserError if there are no digits to make them from.
     """
     random = np.random.RandomState(seed)
-    images = np.reshape(images, [-1, 28, 28])
+    images = images.reshape(-1, 28, 28)
     parts = [count // 6 + (part < count % 6) for part in range(6)]
 
     def pick(n, digits=range(10)):

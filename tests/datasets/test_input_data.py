@@ -14,7 +14,7 @@ import pytest
 from gzipped_idx import write_gzipped
 
 from digits import input_data
-from digits.datasets import idx, loading
+from digits.datasets import idx, loading, outliers
 from digits.tensorflow_v1 import tf
 
 GOLDEN = Path(__file__).with_name('classic_batches.json')
@@ -213,6 +213,7 @@ def test_images_on_disk_are_those_in_memory(small_dir, monkeypatch):
     def seen():
         mnist = input_data.load(Namespace(data_dir=str(small_dir), dataset='mnist', seed=3,
                                           quiet=True, validation_size=700))
+        outliers.add(mnist.train, 60)
         batches = [mnist.train.next_batch(900) for _ in range(8)]
         mnist.train.seek(6000)
         batches += [mnist.train.next_batch(11), *mnist.validation.in_order(300),

@@ -17,6 +17,7 @@ import mnist_cnn
 import mnist_numpy_sigmoid
 import mnist_softmax
 from digits import paths
+from digits.datasets import idx
 from digits.errors import UserError
 from digits.tensorflow_v1 import tf
 from digits.training import checkpoints
@@ -167,6 +168,19 @@ def test_zero_writes_nothing_for_tensorboard(called, tmp_path):
     called('mnist_softmax.py', '--steps', '50', '--summary-every', '0', '--run-dir', tmp_path)
     assert Record.read(tmp_path).status == 'finished'
     assert not list(tmp_path.rglob('*tfevents*'))
+
+
+def test_a_run_on_images_that_stay_on_the_disk_is_that_on_images_in_memory(called, tmp_path,
+                                                                           monkeypatch):
+    """To its end, with all that is drawn of them: the same files, byte for byte."""
+    drawn = []
+    for limit in (10 ** 9, 1000):
+        monkeypatch.setattr(idx, 'MIN_BYTES_ON_DISK', limit)
+        folder = tmp_path / str(limit)
+        called('mnist_softmax.py', '--steps', '20', '--plots', '--run-dir', folder)
+        drawn.append({path.relative_to(folder): path.read_bytes()
+                      for path in folder.rglob('*') if path.suffix in ('.png', '.bytes', '.tsv')})
+    assert len(drawn[0]) >= 4 and drawn[0] == drawn[1]
 
 
 @pytest.mark.parametrize('quiet', [False, pytest.param(True, marks=pytest.mark.slow)])
