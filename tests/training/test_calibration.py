@@ -1,4 +1,4 @@
-"""digits.doubt against plain definitions, and on made-up logits whose truth is known."""
+"""digits.training.calibration: plain definitions, and made-up logits whose truth is known."""
 import numpy as np
 import pytest
 
@@ -22,6 +22,22 @@ def test_scale_is_found(scale):
     assert fitted['error'] < 0.02  # of 20,000 in 15 bins, chance alone makes 0.01
     too_sure = calibration.probabilities(logits, 4 * scale)
     assert calibration.calibration_error(too_sure, labels) > 0.05
+
+
+@pytest.mark.parametrize('seed', range(12))
+def test_no_other_scale_is_better(seed):
+    """Few images or many, hardly or widely apart, some all right: of a hundred scales, none."""
+    random = np.random.RandomState(seed)
+    n = (1, 5, 300)[seed % 3]
+    labels = random.randint(0, 10, n)
+    logits = random.normal(0, np.exp(random.uniform(-3, 3)), (n, 10))
+    logits[np.arange(n), labels] += np.exp(random.uniform(-3, 3))
+
+    def loss(scale):
+        scaled = scale * logits
+        return (np.logaddexp.reduce(scaled, axis=1) - scaled[np.arange(n), labels]).mean()
+    found = calibration.fit(logits, labels)['scale']
+    assert loss(found) <= 1.001 * min(map(loss, np.geomspace(0.05, 20, 100))) + 1e-9
 
 
 def test_probabilities_are_the_softmax_and_never_overflow():
