@@ -29,6 +29,17 @@ def margin(grey, shade=None):
                               value=float(np.median(grey)) if shade is None else shade)
 
 
+def on_wood(grey):
+    """With margins on a desk of dark wood, whose grain is seen."""
+    sheet = margin(grey)
+    desk = np.float32(margin(sheet, 90))
+    y, x = np.indices(desk.shape)
+    desk += 10 * (np.sin(y / 18 + 4 * np.sin(x / 300)) + 0.5 * np.sin(y / 7 + 13 * np.sin(x / 200)))
+    top, left = (length // 20 for length in sheet.shape)
+    desk[top:-top, left:-left] = sheet
+    return np.uint8(desk)
+
+
 def turned(degrees, shade=None):
     """On a sheet with margins that lies askew; or, with a brightness, on a desk."""
     return lambda grey: np.asarray(Image.fromarray(margin(grey)).rotate(
@@ -89,7 +100,8 @@ WAYS = {
     'from the side': from_the_side,
     'in shadow': in_shadow,
     'on a dark desk, with margins': lambda grey: margin(margin(grey), 60),
-    'askew on it, by 7 degrees': turned(7, 60),
+    'on a wooden desk, with margins': on_wood,
+    'askew on a dark desk, by 7 degrees': turned(7, 60),
     'on a dark desk, cut at the table': lambda grey: margin(grey, 60),
     'half the resolution': smaller(0.5), 'a third': smaller(0.35),
     'JPEG of quality 25': compressed,

@@ -27,15 +27,17 @@ def part_of(image, height):
 
 def table(hand, seed, rows=8, columns=10, cell=(90, 70), width=3, shade=0.9, border=True, skew=0.0,
           bow=0.0, dots=0, empty=0.1, faint=0.0, wander=0.5, size=(0.45, 0.7), margin=60,
-          header=False, desk=0, shadow=0.0, lengths=(1, 1), noise=3.0, quality=85):
+          header=False, desk=0, grain=0, shadow=0.0, falloff=0.0, lengths=(1, 1), noise=3.0,
+          quality=85):
     """A Drawn table filled with `hand`, (images, labels).
 
     cell: its size in pixels; width, shade: of the lines; skew: in degrees; bow: how far lines sag,
     in pixels; dots: pixels of a dot and of the gap behind it, 0 for none; empty, faint: shares of
     cells without a digit, and with one in pencil; wander: how far digits lie from the middle, 1
     touches the lines; size: in heights of a cell; header: a row of printed words above; desk:
-    pixels of a dark desk around the sheet; shadow: the share of the light that a third of the sheet
-    lacks, and its far corner; lengths: how many digits are in a cell
+    pixels of a dark desk around the sheet; grain: by how many levels its wood varies; shadow: the
+    share of the light that a third of the sheet lacks, and its far corner; falloff: the share that
+    the middles of the sheet's edges lack; lengths: how many digits are in a cell
     """
     random = np.random.RandomState(seed)
     images, labels = hand
@@ -108,8 +110,13 @@ def table(hand, seed, rows=8, columns=10, cell=(90, 70), width=3, shade=0.9, bor
     if shadow:
         y, x = np.mgrid[:1:grey.shape[0] * 1j, :1:grey.shape[1] * 1j]
         grey = grey * (1 - shadow * np.maximum(abs(x - 0.5) < 0.16, x * y))
+    if falloff:
+        y, x = np.mgrid[-1:1:grey.shape[0] * 1j, -1:1:grey.shape[1] * 1j]
+        grey = grey * (1 - falloff * np.minimum(x * x + y * y, 1))
     if desk:
-        around = np.full((grey.shape[0] + 2 * desk, grey.shape[1] + 2 * desk), 60, np.float32)
+        y, x = np.indices((grey.shape[0] + 2 * desk, grey.shape[1] + 2 * desk))
+        waves = np.sin(y / 5 + 4 * np.sin(x / 90)) + 0.5 * np.sin(y / 2.3 + 13 * np.sin(x / 60))
+        around = np.float32(60 + 4 * grain + grain * waves)  # lighter wood has more
         around[desk:-desk, desk:-desk] = grey
         grey, box = around, box + desk
     grey = grey + noise * random.normal(0, 1, grey.shape)

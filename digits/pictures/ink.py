@@ -11,6 +11,7 @@ from digits.pictures import edge_lines, parts
 MIN_CONTRAST = 0.06  # of the paper's brightness: less than this is paper, not ink
 THUMBNAIL = 64  # pixels: shades of paper need no more
 SHARPER = 512  # but for their edges
+LIGHT_DESK = 0.8  # of the sheet's brightness: lighter is not told from paper
 
 
 def ink_of(image: Image.Image, max_side: int, alone: bool = False
@@ -30,7 +31,7 @@ def ink_of(image: Image.Image, max_side: int, alone: bool = False
     if _light_on_dark(small) if alone else _is_light_writing(grey, small):
         grey, small = 1 - grey, 1 - small
     paper = _paper(grey, small)
-    ink = _ink(grey, paper if alone else _sharper(paper, grey))
+    ink = _ink(grey, paper) if alone else _ink_of_sheet(grey, paper)
     return ink, ink > _threshold(ink)
 
 
@@ -184,15 +185,36 @@ def _paper(grey, small):
     return np.maximum(_closed(small, _radius(small), grey.shape), grey)
 
 
-def _sharper(paper, grey):
-    """`paper` [h, w] of a page up to its shades' edges: those of a shadow, of a sheet on a desk.
+def _ink_of_sheet(grey, paper):
+    """_ink of a page, up to its shades' edges: those of a shadow, of a sheet on a desk.
 
     _paper lets the dark reach over such an edge by a pixel of the thumbnail, where a page may have
     digits. A sharper picture tells, though only from what is narrower, how light it is there.
     """
     sharp = _thumbnail(grey, SHARPER)
     near = _closed(sharp, max(1, max(sharp.shape) // 32), grey.shape)
-    return np.where(near > 1.25 * paper, np.maximum(near, grey), paper)
+    paper = np.where(near > 1.25 * paper, np.maximum(near, grey), paper)
+    return np.where(_desk(paper, near), 0, _ink(grey, paper))
+
+
+def _desk(paper, near):
+    """Where a page shows what lies around the sheet, bool [h, w]: a desk, whose grain is no ink.
+
+    That is what is much darker than the sheet, from the picture's edges on, if most of these are (a
+    shadow covers few of them) and if it ends suddenly (light that falls off does not).
+    """
+    edges = np.concatenate([paper[0], paper[-1], paper[:, 0], paper[:, -1]])
+    around, sheet = np.median(edges), np.percentile(paper[::8, ::8], 90)
+    if around > LIGHT_DESK * sheet:
+        return np.zeros(paper.shape, bool)
+    least = np.sqrt(around * sheet)
+    labels = parts.label(np.minimum(paper, near) < least)
+    outer = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    is_desk = np.zeros(labels.max() + 1, bool)
+    is_desk[outer[outer > 0]] = True
+    desk = is_desk[labels]
+    rim = parts.dilated(desk, 3 * (max(paper.shape) // SHARPER + 1)) & ~desk
+    return desk & (np.median(paper[rim]) > np.sqrt(least * sheet)) if rim.any() else desk
 
 
 def _closed(small, radius, shape):

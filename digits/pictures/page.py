@@ -140,7 +140,7 @@ def _in_tables(ink, mask, lines, ruled, found_tables):
     bare = np.where(printed, 0, ink)
     thick = max(np.median(each.thickness) for table in found_tables for each in table[:2])
     own = thresholds.by_part(bare, mask & ~printed, even=False)
-    kept = cells.without_lines(own, printed, thick)
+    kept = cells.without_lines(own, printed & lines, thick)
     bare[kept] = ink[kept]
     found = _without_dust(kept)
     near = np.logical_or.reduce([table.mask(mask.shape, 5) for table in found_tables])
