@@ -203,18 +203,22 @@ def _desk(paper, near):
     That is what is much darker than the sheet, from the picture's edges on, if most of these are (a
     shadow covers few of them) and if it ends suddenly (light that falls off does not).
     """
-    edges = np.concatenate([paper[0], paper[-1], paper[:, 0], paper[:, -1]])
-    around, sheet = np.median(edges), np.percentile(paper[::8, ::8], 90)
+    around, sheet = np.median(_edges_of(paper)), np.percentile(near[::8, ::8], 90)
     if around > LIGHT_DESK * sheet:
         return np.zeros(paper.shape, bool)
     least = np.sqrt(around * sheet)
     labels = parts.label(np.minimum(paper, near) < least)
-    outer = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
     is_desk = np.zeros(labels.max() + 1, bool)
-    is_desk[outer[outer > 0]] = True
+    is_desk[_edges_of(labels)] = True
+    is_desk[0] = False
     desk = is_desk[labels]
     rim = parts.dilated(desk, 3 * (max(paper.shape) // SHARPER + 1)) & ~desk
     return desk & (np.median(paper[rim]) > np.sqrt(least * sheet)) if rim.any() else desk
+
+
+def _edges_of(values):
+    """The outermost of `values` [h, w], in one row."""
+    return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
 
 
 def _closed(small, radius, shape):

@@ -302,7 +302,7 @@ def stripes(step, slanted):
 
 @pytest.mark.parametrize('image, sentence', [
     (stripes(4, 1), 'no digits found: this does not look like ink on paper'),
-    (stripes(2, 0), 'no ink found'),
+    (stripes(2, 0), 'more than 4000 digits found'),
 ], ids=['diagonals', 'stripes'])
 def test_textures_are_refused_soon(image, sentence):
     """They are a thousand parts that all lie beside each other, and one that is cut forever."""
