@@ -50,11 +50,12 @@ def _lines(light):
         return light, None
     side = int(max(height, width) * MAX_THICKNESS) + 2
     paper = cv2.morphologyEx(light, cv2.MORPH_CLOSE, np.ones([2 * side + 1] * 2, np.uint8))
-    thin = paper - light  # black hat: strokes, whatever the shade behind them
-    thin = thin > 0.25 * thin.max()
+    hat = paper - light  # black hat: strokes, whatever the shade behind them
+    thin = hat > 0.25 * hat.max()
     sides = [_at_the_top(np.ascontiguousarray(np.rot90(thin, turn))) for turn in range(4)]
     found = [(turn, through, np.rot90(line.beyond, -turn)) for turn, line, through in
              _ends([(turn, line) for turn, line in enumerate(sides) if line])]
+    found = [each for each in found if _ends_suddenly(hat, thin, each[2])]
     if not found:
         return paper, None
     beyond = np.logical_or.reduce([each for _, _, each in found])
@@ -82,6 +83,12 @@ def _lines(light):
         return paper, None
     beyond = parts.dilated(np.logical_or.reduce(kept), 1)
     return paper, beyond | _from_next_cell(dark & ~parts.dilated(beyond, 1), beyond)
+
+
+def _ends_suddenly(hat, thin, beyond):
+    """Whether the line is darker than the paper beside it: light that falls off is not."""
+    rim = parts.dilated(beyond, 4) & ~parts.dilated(beyond, 2)
+    return not rim.any() or np.median(hat[rim]) < np.median(hat[beyond & thin]) / 3
 
 
 def _rest(dark, beyond):

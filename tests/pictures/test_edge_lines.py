@@ -120,6 +120,21 @@ def test_the_end_of_a_stroke_from_the_next_cell_is_left_out(hand, turn):
     assert mistakes < len(hand) / 10
 
 
+@pytest.mark.parametrize('shape, falloff', [((240, 110), (0, 0.1)), ((180, 180), (0.15, 0.15)),
+                                            ((180, 180), (0.25, 0.25)), ((110, 240), (0.06, 0))])
+def test_light_that_falls_off_is_no_line(hand, shape, falloff):
+    """Beside a faint digit, the paper at the picture's sides is dark enough for one."""
+    y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in shape), indexing='ij')
+    random = np.random.RandomState(2)
+    for digit in hand:
+        part = np.asarray(cropped(digit), np.float32)[:shape[0], :shape[1]] / 255
+        top, left = ((side - length) // 2 for side, length in zip(shape, part.shape))
+        light = 0.83 * (1 - falloff[0] * y ** 2 - falloff[1] * x ** 2)
+        light[top:top + part.shape[0], left:left + part.shape[1]] *= 1 - 0.15 * part
+        grey = np.float32(light + random.normal(0, 0.004, shape))
+        assert edge_lines.erased(grey) is grey
+
+
 def test_an_empty_cell_has_no_ink():
     ruled, _ = cell(np.pad(np.full([4, 4], 255, np.uint8), 12, mode='constant'),
                     np.random.RandomState(0), 0.9, range(4), 0.0)
