@@ -28,11 +28,21 @@ def ink_of(image: Image.Image, max_side: int, alone: bool = False
     if alone:
         grey = edge_lines.erased(grey)
     small = _thumbnail(grey)
-    if _light_on_dark(small) if alone else _is_light_writing(grey, small):
+    if (_light_on_dark if alone else _is_light_writing)(grey, small):
         grey, small = 1 - grey, 1 - small
     paper = _paper(grey, small)
     ink = _ink(grey, paper) if alone else _ink_of_sheet(grey, paper)
     return ink, ink > _threshold(ink)
+
+
+def distinctness(ink: np.ndarray, mask: np.ndarray) -> float:
+    """How well a `mask` tells ink from paper, both [h, w]: 0, as noise, to 1, if both are even.
+
+    Otsu's measure of a threshold: the share of the ink's variance that lies between the two.
+    """
+    share = mask.mean()
+    variance = ink.var() * share * (1 - share)
+    return (share * (ink[mask].mean() - ink.mean())) ** 2 / variance if variance else 0.0
 
 
 def reduction(image: Image.Image, max_side: int) -> int:
@@ -127,19 +137,20 @@ def _is_light_writing(grey, small):
     between them is, so its distribution is skewed to their side, in shade as in light. Where it is
     not, as beside a few bold digits, _light_on_dark decides.
     """
-    grey = grey[::2, ::2].copy()
-    off = grey - cv2.blur(grey, (max(grey.shape) // 40 + 1,) * 2)
+    half = grey[::2, ::2].copy()
+    off = half - cv2.blur(half, (max(half.shape) // 40 + 1,) * 2)
     squares = off * off
     skewness = (squares * off).mean() / max(squares.mean(), 1e-9) ** 1.5
-    return skewness > 0 if abs(skewness) > 1 else _light_on_dark(small)
+    return skewness > 0 if abs(skewness) > 1 else _light_on_dark(grey, small)
 
 
-def _light_on_dark(small):
+def _light_on_dark(grey, small):
     """Whether the ink is the lighter.
 
     Where light and dark meet, within a window, ink is the smaller part, above all at the
     picture's edge. Looked at window by window because uneven light can make the shade on a
-    white page darker than ink elsewhere. Where that leaves doubt, ink is in narrower strokes.
+    white page darker than ink elsewhere. Where that leaves doubt, ink is in narrower strokes, and
+    more distinct from paper than what is lit is from a shadow.
     """
     low, high = parts.eroded(small, _radius(small)), parts.dilated(small, _radius(small))
     contrast = high - low
@@ -150,7 +161,7 @@ def _light_on_dark(small):
     rows[[0, -1]] = columns[[0, -1]] = 4
     lead = rows @ votes @ columns / (rows @ meet @ columns)
     if abs(lead) < 0.3:
-        lead += _narrower(small) / 2
+        lead += _narrower(small) / 2 + _more_distinct(grey, small)
     return lead < 0
 
 
@@ -170,19 +181,38 @@ def _narrower(small):
     return (dark - light) / max(dark + light, 1e-9)
 
 
+def _more_distinct(grey, small):
+    """Which is told better from the rest: above 0 if the dark is, below if the light is.
+
+    It counts as much as there is of the picture that is ink neither way: on a page in shadow, but
+    not around a digit that is cropped close.
+    """
+    distinct, neither = [], 1.0
+    for values, shades in ((grey, small), (1 - grey, 1 - small)):
+        ink = _ink(values, _paper(values, shades))
+        mask = ink > _threshold(ink)
+        distinct.append(distinctness(ink, mask))
+        neither -= mask.mean()
+    return (distinct[0] - distinct[1]) * max(neither, 0)
+
+
 def _paper(grey, small):
     """Brightness [h, w] of the paper behind the ink, never 0.
 
     If it is the same everywhere, as in drawings, the brightness that is seen most. Else a closing
     (largest in a window, then smallest of those): what is darker than its surroundings and
-    narrower than a quarter of the picture is gone, shade and its edges stay.
+    narrower than a quarter of the picture is gone, shade and its edges stay. What stays between a
+    quarter and half of the way from ink to paper is a shadow on even paper.
     """
-    light = np.sort(small[small >= (small.min() + small.max()) / 2])
+    low, high = small.min(), small.max()
+    light = np.sort(small[small >= (low + high) / 2])
     darker, most, lighter = np.interp(np.array([0.2, 0.5, 0.95]) * (len(light) - 1),
                                       np.arange(len(light)), light)  # percentiles
-    if lighter - darker < 0.08 * np.ptp(small):
+    closed = _closing(small, _radius(small))
+    shadow = abs(closed - low - 0.375 * (high - low)) < 0.125 * (high - low)
+    if lighter - darker < 0.08 * (high - low) and shadow.mean() < 0.1:
         return np.maximum(np.float32(most), grey)
-    return np.maximum(_closed(small, _radius(small), grey.shape), grey)
+    return np.maximum(_enlarged(closed, grey.shape), grey)
 
 
 def _ink_of_sheet(grey, paper):
@@ -192,7 +222,7 @@ def _ink_of_sheet(grey, paper):
     digits. A sharper picture tells, though only from what is narrower, how light it is there.
     """
     sharp = _thumbnail(grey, SHARPER)
-    near = _closed(sharp, max(1, max(sharp.shape) // 32), grey.shape)
+    near = _enlarged(_closing(sharp, max(1, max(sharp.shape) // 32)), grey.shape)
     paper = np.where(near > 1.25 * paper, np.maximum(near, grey), paper)
     return np.where(_desk(paper, near), 0, _ink(grey, paper))
 
@@ -221,11 +251,16 @@ def _edges_of(values):
     return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
 
 
-def _closed(small, radius, shape):
-    """A closing of `small`, its dark parts wider by a pixel, enlarged to `shape`."""
+def _closing(small, radius):
+    """A closing of `small`, its dark parts wider by a pixel."""
     top, left = (min(radius, side - 1) for side in small.shape)
     closed = parts.eroded(parts.dilated(parts.extended(small, top, left), radius), radius + 1)
-    return cv2.resize(closed[top:top + small.shape[0], left:left + small.shape[1]], shape[::-1])
+    return closed[top:top + small.shape[0], left:left + small.shape[1]]
+
+
+def _enlarged(small, shape):
+    """`small` [h, w] enlarged to `shape`."""
+    return cv2.resize(small, shape[::-1])
 
 
 def _ink(grey, paper):

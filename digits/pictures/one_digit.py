@@ -11,10 +11,11 @@ from PIL import Image
 from digits.errors import UserError
 from digits.pictures import parts
 from digits.pictures.decoding import Picture, naming_errors, open_picture, upright
-from digits.pictures.ink import ink_of
+from digits.pictures.ink import distinctness, ink_of
 from digits.pictures.normalisation import normalised
 
 MAX_SIDE = 400  # pixels: a digit a tenth of a photo wide still has 2 for each of MNIST's 20
+MIN_DISTINCTNESS = 0.65  # of ink from paper; half of a normal distribution from the other has 0.64
 # Sentences that draw.py's page says in its own words.
 NO_INK = 'no ink found; give a picture of one digit, darker or lighter than the paper'
 NO_DIGIT = 'no digit found: this does not look like ink on paper'
@@ -39,10 +40,7 @@ def to_mnist(image: Image.Image) -> np.ndarray:
     ink, mask = ink_of(upright(image), MAX_SIDE, alone=True)
     if not mask.any():
         raise UserError(NO_INK)
-    # Otsu's measure of a threshold: the share of the variance that lies between ink and paper.
-    share, variance = mask.mean(), ink.var()
-    between = (share * (ink[mask].mean() - ink.mean())) ** 2
-    if between < 0.65 * variance * share * (1 - share):
+    if distinctness(ink, mask) < MIN_DISTINCTNESS:
         raise UserError(NO_DIGIT)
     return normalised(ink, digit_in(ink, mask))
 
