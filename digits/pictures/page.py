@@ -179,9 +179,11 @@ def _remains(found, near, thick):
 
 
 def _without_dust(mask):
-    """The Parts of `mask`, without those much smaller than a digit."""
+    """The Parts of `mask`, without those much smaller than a digit, and without large blots."""
     found = parts.Parts.of(parts.label(mask))
-    return found.kept(found.sizes.max(1, initial=0) >= 0.12 * found.digit_height())
+    height = found.digit_height()
+    blots = found.are_blots() & (found.sizes[:, 1] > 0.5 * height)
+    return found.kept((found.sizes.max(1, initial=0) >= 0.12 * height) & (~blots | blots.all()))
 
 
 def _alone(image, box, images):

@@ -120,16 +120,25 @@ class Parts:
         """Width and height of each part's box, int [parts, 2]."""
         return self.boxes[:, 2:] - self.boxes[:, :2]
 
+    def are_blots(self) -> np.ndarray:
+        """bool [parts]: which are filled and not narrow, as no digit is, but specks and bars are."""
+        width, height = self.sizes.T
+        return (self.counts > 0.7 * width * height) & (width > 0.8 * height)
+
     def digit_height(self) -> float:
-        """Height of a large digit: the median over parts, each as heavy as its pixels x its height.
+        """Height of a large digit: the median over parts, each as heavy as its height times the
+        root of its pixels; without blots, unless there is nothing else.
 
         Infinite where there is no part.
         """
         if not len(self):
             return np.inf
         heights = self.sizes[:, 1]
+        weights = heights * np.sqrt(self.counts) * ~self.are_blots()
+        if not weights.any():
+            weights = heights
         order = np.argsort(heights)
-        weights = np.cumsum((self.counts * heights)[order])
+        weights = np.cumsum(weights[order])
         return heights[order][np.searchsorted(weights, weights[-1] / 2)]
 
     def sorted_pixels(self) -> Tuple[np.ndarray, np.ndarray]:
