@@ -2,7 +2,7 @@
 
 Connected parts of the ink are put together to digits (strokes that do not touch) or taken apart
 (digits that do: about two thirds of such pairs); in a printed table, they are put together by cell.
-Left out is what is not a digit: specks, commas, dashes, slashes, printed lines and boxes. Letters
+Left out is what is not a digit: specks, blots, commas, slashes, printed lines and boxes. Letters
 are not told from digits. What touches the edge of a sheet on a dark desk may be lost.
 Survey: Casey and Lecolinet, "A Survey of Methods and Strategies in Character Segmentation", IEEE
 Trans. PAMI 18(7), 1996.

@@ -121,7 +121,7 @@ class Parts:
         return self.boxes[:, 2:] - self.boxes[:, :2]
 
     def are_blots(self) -> np.ndarray:
-        """bool [parts]: which are filled and not narrow, as no digit is, but specks and bars are."""
+        """bool [parts]: which are filled and not narrow, as specks, discs and bars are."""
         width, height = self.sizes.T
         return (self.counts > 0.7 * width * height) & (width > 0.8 * height)
 
