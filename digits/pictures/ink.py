@@ -11,6 +11,7 @@ from digits.pictures import edge_lines, parts
 MIN_CONTRAST = 0.06  # of the paper's brightness: less than this is paper, not ink
 THUMBNAIL = 64  # pixels: shades of paper need no more
 SHARPER = 512  # but for their edges
+LARGEST_DESK = 0.7  # of the picture
 LIGHT_DESK = 0.8  # of the sheet's brightness: lighter is not told from paper
 
 
@@ -230,10 +231,11 @@ def _ink_of_sheet(grey, paper):
 def _desk(paper, near):
     """Where a page shows what lies around the sheet, bool [h, w]: a desk, whose grain is no ink.
 
-    That is what is much darker than the sheet, from the picture's edges on, if most of these are (a
-    shadow covers few of them) and if it ends suddenly (light that falls off does not).
+    That is what is much darker than the sheet, from the picture's edges on, if most of these are,
+    but not most of the picture (a shadow covers fewer, or more), and if it ends suddenly (light
+    that falls off does not).
     """
-    around, sheet = np.median(_edges_of(paper)), np.percentile(near[::8, ::8], 90)
+    around, sheet = np.percentile(_edges_of(paper), 70), np.percentile(near[::8, ::8], 90)
     if around > LIGHT_DESK * sheet:
         return np.zeros(paper.shape, bool)
     least = np.sqrt(around * sheet)
@@ -242,6 +244,8 @@ def _desk(paper, near):
     is_desk[_edges_of(labels)] = True
     is_desk[0] = False
     desk = is_desk[labels]
+    if desk.mean() > LARGEST_DESK:
+        return np.zeros(paper.shape, bool)
     rim = parts.dilated(desk, 3 * (max(paper.shape) // SHARPER + 1)) & ~desk
     return desk & (np.median(paper[rim]) > np.sqrt(least * sheet)) if rim.any() else desk
 

@@ -3,7 +3,7 @@
 Connected parts of the ink are put together to digits (strokes that do not touch) or taken apart
 (digits that do: about two thirds of such pairs); in a printed table, they are put together by cell.
 Left out is what is not a digit: specks, blots, commas, slashes, printed lines and boxes. Letters
-are not told from digits. What touches the edge of a sheet on a dark desk may be lost.
+are not told from digits. What touches a dark edge of the picture, or of a sheet, may be lost.
 Survey: Casey and Lecolinet, "A Survey of Methods and Strategies in Character Segmentation", IEEE
 Trans. PAMI 18(7), 1996.
 """
@@ -15,6 +15,7 @@ from PIL import Image
 from digits.errors import UserError
 from digits.pictures import (
     cells,
+    margins,
     one_digit,
     parts,
     ruled_lines,
@@ -67,7 +68,7 @@ def find(image: Image.Image) -> Page:
     Raises UserError if there is no ink, or if segmentation.digits_in does.
     """
     image = upright(image)
-    ink, mask = ink_of(image, MAX_SIDE)
+    ink, mask = margins.without(*ink_of(image, MAX_SIDE))
     if not mask.any():
         raise UserError(NO_INK)
     lines = tables.may_be_lines(ink, mask)

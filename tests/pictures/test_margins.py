@@ -1,0 +1,48 @@
+"""digits.pictures.page on pages with something broad and dark along their edges."""
+import numpy as np
+import pytest
+from PIL import Image
+
+from digits.pictures import margins
+from digits.pictures import page as pages
+
+SHAPE = 1000, 1300
+Y, X = np.indices(SHAPE)
+KINDS = {
+    "a scanner's lid at two sides": lambda paper: np.where((X < 25) | (Y < 20), 12, paper),
+    'at all sides': lambda paper: np.where(
+        (X < 25) | (Y < 20) | (X >= 1282) | (Y >= 970), 12, paper),
+    'of a sheet that lies askew': lambda paper: np.where(X < 0.06 * Y, 12, paper),
+    "a book's gutter": lambda paper: paper * (1 - 0.7 * np.exp(-X / 60)),
+    'a fold': lambda paper: paper * (1 - 0.3 * np.exp(-((X - 755) / 16) ** 2)),
+    'half in shadow': lambda paper: paper * np.where(0.8 * X + Y > 900, 0.5, 1),
+    'most in shadow': lambda paper: paper * np.where(0.8 * X + Y > 500, 0.4, 1),
+    'on a dark desk': lambda paper: np.where(
+        (abs(X - 650) < 600) & (abs(Y - 500) < 460), paper, 90),
+}
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_digits_are_found_as_without(clean_strokes, kind):
+    images, _ = clean_strokes(400, seed=5)
+    random = np.random.RandomState(0)
+    page = Image.new('L', SHAPE[::-1], 220)
+    for k in range(40):
+        digit = Image.fromarray(images[random.randint(400)]).resize((60, 60), Image.BICUBIC)
+        page.paste(44, (120 + k % 10 * 100, 150 + k // 10 * 110), digit)
+    noise = random.normal(0, 3, SHAPE)
+    plain, with_it = (pages.find(Image.fromarray(np.uint8((values + noise).clip(0, 255)))).boxes
+                      for values in (np.asarray(page, float), KINDS[kind](np.asarray(page, float))))
+    assert len(plain) >= 40
+    same = (abs(plain[:, None] - with_it) <= 3).all(2)
+    assert same.any(1).sum() >= len(plain) - 1 and len(with_it) <= len(plain) + 1
+
+
+def test_a_number_that_is_cropped_close_stays():
+    """Its digits begin at the edges, and are as long as each other."""
+    ink = np.zeros((200, 600))
+    for left in (0, 150, 300, 450):
+        ink[:, left:left + 40] = ink[80:120, left:left + 100] = 1
+    mask = ink > 0.5
+    same = margins.without(ink, mask)
+    assert same[0] is ink and same[1] is mask
