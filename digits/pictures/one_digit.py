@@ -16,6 +16,7 @@ from digits.pictures.normalisation import normalised
 
 MAX_SIDE = 400  # pixels: a digit a tenth of a photo wide still has 2 for each of MNIST's 20
 MIN_DISTINCTNESS = 0.65  # of ink from paper; half of a normal distribution from the other has 0.64
+LEAST = 12  # pixels: the length of a digit in a picture with something else
 # Sentences that draw.py's page says in its own words.
 NO_INK = 'no ink found; give a picture of one digit, darker or lighter than the paper'
 NO_DIGIT = 'no digit found: this does not look like ink on paper'
@@ -48,10 +49,10 @@ def to_mnist(image: Image.Image) -> np.ndarray:
 def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """`mask` [h, w] of the digit alone: its heaviest part and, step by step, what is beside that.
 
-    Left out are specks, a box drawn around all, what the picture's edge cuts off beside a whole
-    digit, ink half as dark as the digit's or less (shade), and what is longer than the digit
-    though less ink (ruled lines): nothing that a digit in several strokes could need. Raises
-    UserError if there are several digits, or too many parts for one. The mask is not empty.
+    Left out are specks, a box drawn around all, beside a whole digit what the picture's edge cuts
+    off (a desk, a finger), ink half as dark as the digit's or less (shade), and what is longer than
+    the digit though less ink (ruled lines): nothing that a digit in several strokes could need.
+    Raises UserError if there are several digits, or too many parts for one. The mask is not empty.
     """
     side = -(-max(mask.shape) // 200)
     labels = parts.label(parts.blocks(mask, side))
@@ -61,6 +62,12 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     part = parts.pixels(labels, side, mask.shape)[mask] - 1
     weights = np.bincount(part, ink[mask])
     darkness = weights / np.bincount(part)
+    height, width = labels.shape
+    cut = ((found.boxes[:, :2] == 0) | (found.boxes[:, 2:] == (width, height))).any(1)
+    lengths, blots = found.sizes.max(1), found.are_blots()
+    could_be = ~cut & ~blots & (lengths >= max(LEAST / side, max(height, width) / 12))
+    if could_be.any():
+        weights[_along_an_edge(labels)] = 0
     weights[weights < weights.max() / 30] = 0
     if np.count_nonzero(weights) > 8:
         raise UserError(NO_DIGIT)
@@ -68,13 +75,10 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
         others = np.count_nonzero(weights > weights[number] / 16) > 1
         if others and _is_frame(found.mask_of(number), labels.shape):
             weights[number] = 0
-    height, width = labels.shape
-    cut = ((found.boxes[:, :2] == 0) | (found.boxes[:, 2:] == (width, height))).any(1)
-    main = np.where(cut, weights / 4, weights).argmax()
+    main = (weights / np.where(blots, 16, np.where(cut, 4, 1))).argmax()
     if not cut[main]:
         weights[cut] = 0
     weights[darkness < darkness[main] / 2] = 0
-    lengths = found.sizes.max(1)
     weights[lengths > 2.5 * lengths[main]] = 0
     chosen = _grown(found, main, weights > 0, max(height, width) // 4)
     kept = np.append(False, chosen)[labels]
@@ -83,6 +87,13 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if _side_by_side(boxes) and not _is_open_4(boxes, kept, tall):
         raise UserError(SEVERAL)
     return mask & parts.pixels(kept, side, mask.shape)
+
+
+def _along_an_edge(labels):
+    """bool [parts]: what runs along a quarter of an edge of the picture, as a desk or a finger."""
+    edges = labels[0], labels[-1], labels[:, 0], labels[:, -1]
+    return np.any([np.bincount(edge, minlength=labels.max() + 1)[1:] > len(edge) / 4
+                   for edge in edges], axis=0)
 
 
 def _grown(found, main, candidates, least):
