@@ -73,6 +73,40 @@ def in_shadow(grey):
     return np.uint8(grey * (1 - 0.45 * np.maximum(abs(x - 0.5) < 1 / 6, x * y)))
 
 
+def mostly_in_shadow(grey):
+    """With margins; half of the light is left, but for a corner."""
+    grey = margin(grey)
+    y, x = np.mgrid[:1:grey.shape[0] * 1j, :1:grey.shape[1] * 1j]
+    return np.uint8(grey * np.where(x + y > 0.6, 0.5, 1))
+
+
+def with_black_edges(grey):
+    """With margins; a scanner's lid is seen at two sides."""
+    grey = margin(grey).copy()
+    grey[:, :grey.shape[1] // 50] = grey[:grey.shape[0] // 60] = 12
+    return grey
+
+
+def in_a_book(grey):
+    """With margins; it grows dark towards the binding at the left."""
+    grey = margin(grey)
+    return np.uint8(grey * (1 - 0.7 * np.exp(-np.linspace(0, 25, grey.shape[1]))))
+
+
+def with_a_logo(grey):
+    """A black disc, as high as three rows, above the table."""
+    height, width = grey.shape
+    grey = cv2.copyMakeBorder(grey, height // 6, 0, 0, 0, cv2.BORDER_CONSTANT,
+                              value=float(np.median(grey)))
+    return cv2.circle(grey, (width // 8, height // 12), height // 14, 40, -1)
+
+
+def folded(grey):
+    """Once, down through a column, where a fifth of the light is missing."""
+    x = np.linspace(-1, 1, grey.shape[1])
+    return np.uint8(grey * (1 - 0.2 * np.exp(-((x - 0.04) / 0.015) ** 2)))
+
+
 def smaller(share):
     """As scanned with fewer dots per inch."""
     return lambda grey: np.asarray(Image.fromarray(grey).resize(
@@ -98,7 +132,9 @@ WAYS = {
     'turned by 3 degrees': turned(-3), 'by 5': turned(5), 'by 8': turned(8), 'by 14': turned(-14),
     'bent by 1 % of the height': bent(0.01), 'by 3 %': bent(0.03), 'by 4 %': bent(0.04),
     'from the side': from_the_side,
-    'in shadow': in_shadow,
+    'in shadow': in_shadow, 'most of it in shadow': mostly_in_shadow,
+    'with black edges': with_black_edges, 'in a book': in_a_book, 'with a logo': with_a_logo,
+    'folded': folded,
     'on a dark desk, with margins': lambda grey: margin(margin(grey), 60),
     'on a wooden desk, with margins': on_wood,
     'askew on a dark desk, by 7 degrees': turned(7, 60),
