@@ -209,11 +209,15 @@ def _paper(grey, small):
     light = np.sort(small[small >= (low + high) / 2])
     darker, most, lighter = np.interp(np.array([0.2, 0.5, 0.95]) * (len(light) - 1),
                                       np.arange(len(light)), light)  # percentiles
-    closed = _closing(small, _radius(small))
-    shadow = abs(closed - low - 0.375 * (high - low)) < 0.125 * (high - low)
-    if lighter - darker < 0.08 * (high - low) and shadow.mean() < 0.1:
+
+    def in_shadow(values):
+        """Whether a tenth of the picture is."""
+        return (abs(values - low - 0.375 * (high - low)) < 0.125 * (high - low)).mean() >= 0.1
+
+    if lighter - darker < 0.08 * (high - low) and not (
+            in_shadow(small) and in_shadow(_closing(small, _radius(small)))):
         return np.maximum(np.float32(most), grey)
-    return np.maximum(_enlarged(closed, grey.shape), grey)
+    return np.maximum(_enlarged(_closing(small, _radius(small)), grey.shape), grey)
 
 
 def _ink_of_sheet(grey, paper):
