@@ -36,7 +36,7 @@ def erased(grey: np.ndarray) -> np.ndarray:
 
 def _even(grey):
     """Whether no line can leave the picture: its outermost pixels are much the same."""
-    ring = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    ring = np.concatenate(parts.edges(grey))
     return np.ptp(ring) < 0.25 * np.ptp(grey)
 
 

@@ -239,24 +239,20 @@ def _desk(paper, near):
     but not most of the picture (a shadow covers fewer, or more), and if it ends suddenly (light
     that falls off does not).
     """
-    around, sheet = np.percentile(_edges_of(paper), 70), np.percentile(near[::8, ::8], 90)
+    around = np.percentile(np.concatenate(parts.edges(paper)), 70)
+    sheet = np.percentile(near[::8, ::8], 90)
     if around > LIGHT_DESK * sheet:
         return np.zeros(paper.shape, bool)
     least = np.sqrt(around * sheet)
     labels = parts.label(np.minimum(paper, near) < least)
     is_desk = np.zeros(labels.max() + 1, bool)
-    is_desk[_edges_of(labels)] = True
+    is_desk[np.concatenate(parts.edges(labels))] = True
     is_desk[0] = False
     desk = is_desk[labels]
     if desk.mean() > LARGEST_DESK:
         return np.zeros(paper.shape, bool)
     rim = parts.dilated(desk, 3 * (max(paper.shape) // SHARPER + 1)) & ~desk
     return desk & (np.median(paper[rim]) > np.sqrt(least * sheet)) if rim.any() else desk
-
-
-def _edges_of(values):
-    """The outermost of `values` [h, w], in one row."""
-    return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
 
 
 def _closing(small, radius):

@@ -19,9 +19,8 @@ def without(ink: np.ndarray, mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     radius = 2 + max(mask.shape) // 400
     broad = parts.Parts.of(parts.label(parts.eroded(mask, radius)))
     height, width = mask.shape
-    left, top, right, bottom = broad.boxes.T
-    at_edge = (left == 0) | (top == 0) | (right == width) | (bottom == height)
-    long = at_edge & (broad.sizes > LONG * np.array([width, height])).any(1)
+    long = (parts.cut_off(broad.boxes, (width, height)) &
+            (broad.sizes > LONG * np.array([width, height])).any(1))
     if not long.any():
         return ink, mask
     length = broad.sizes[long].max()

@@ -63,7 +63,7 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     weights = np.bincount(part, ink[mask])
     darkness = weights / np.bincount(part)
     height, width = labels.shape
-    cut = ((found.boxes[:, :2] == 0) | (found.boxes[:, 2:] == (width, height))).any(1)
+    cut = parts.cut_off(found.boxes, (width, height))
     lengths, blots = found.sizes.max(1), found.are_blots()
     could_be = ~cut & ~blots & (lengths >= max(LEAST / side, max(height, width) / 12))
     if could_be.any():
@@ -91,9 +91,8 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def _along_an_edge(labels):
     """bool [parts]: what runs along a quarter of an edge of the picture, as a desk or a finger."""
-    edges = labels[0], labels[-1], labels[:, 0], labels[:, -1]
     return np.any([np.bincount(edge, minlength=labels.max() + 1)[1:] > len(edge) / 4
-                   for edge in edges], axis=0)
+                   for edge in parts.edges(labels)], axis=0)
 
 
 def _grown(found, main, candidates, least):

@@ -94,7 +94,7 @@ def _of_picture(image, found, boxes):
     found = found._replace(boxes=boxes)
     if found.rows is None:
         return found
-    cut = ((boxes[:, :2] == 0) | (boxes[:, 2:] == image.size)).any(1)
+    cut = parts.cut_off(boxes, image.size)
     kept = (found.rows >= 0) | ~cut
     if not kept.any():
         return found
@@ -137,7 +137,7 @@ def _in_tables(ink, mask, lines, ruled, found_tables):
         return ink, None, []
     printed = np.logical_or.reduce([table.mask(mask.shape) for table in found_tables])
     printed |= cells.outside(ruled, found_tables)
-    printed |= _blots(lines & ~printed, found_tables)
+    printed |= _large_outside(lines & ~printed, found_tables)
     bare = np.where(printed, 0, ink)
     thick = max(np.median(each.thickness) for table in found_tables for each in table[:2])
     own = thresholds.by_part(bare, mask & ~printed, even=False)
@@ -154,7 +154,7 @@ def _in_tables(ink, mask, lines, ruled, found_tables):
     return _in_tables(ink, mask, lines, ruled, held)
 
 
-def _blots(mask, found_tables):
+def _large_outside(mask, found_tables):
     """What of `mask` lies in no cell and is longer than three rows are high: a desk, a photo."""
     found = parts.Parts.of(parts.label(cells.outside(mask, found_tables)))
     return found.kept(_are_long(found, found_tables)).labels(len(mask)) > 0

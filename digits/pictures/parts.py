@@ -66,6 +66,16 @@ def bounds(mask: np.ndarray) -> Tuple[int, int, int, int]:
     return left, top, left + width, top + height
 
 
+def edges(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The outermost of `values` [h, w]: at the top, the bottom, the left, the right."""
+    return values[0], values[-1], values[:, 0], values[:, -1]
+
+
+def cut_off(boxes: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
+    """bool [n]: which of the boxes [n, 4] reach an edge of a picture of that (width, height)."""
+    return ((boxes[:, :2] == 0) | (boxes[:, 2:] == size)).any(1)
+
+
 def blocks(mask: np.ndarray, side: int) -> np.ndarray:
     """`mask` in squares of `side` pixels: True where one has any ink."""
     if side == 1:
