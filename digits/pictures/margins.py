@@ -24,7 +24,7 @@ def without(ink: np.ndarray, mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     if not long.any():
         return ink, mask
     length = broad.sizes[long].max()
-    labels = parts.label(parts.eroded(ink > FAINT, radius))
+    labels = parts.label(parts.eroded(mask | (ink > FAINT), radius))
     chosen = np.unique(labels[broad.kept(long).labels(height) > 0])
     strips = parts.dilated(np.isin(labels, chosen), 2 * radius)
     rest = parts.Parts.of(parts.label(mask & ~strips))

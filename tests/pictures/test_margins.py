@@ -46,3 +46,15 @@ def test_a_number_that_is_cropped_close_stays():
     mask = ink > 0.5
     same = margins.without(ink, mask)
     assert same[0] is ink and same[1] is mask
+
+
+def test_a_strip_on_a_faint_page_is_left_out():
+    """All ink is fainter than what counts as the soft side of a strip."""
+    ink = np.zeros((400, 600))
+    ink[:, :20] = 0.08
+    digits = np.zeros(ink.shape, bool)
+    for left in (100, 200, 300):
+        digits[100:140, left:left + 6] = digits[120:126, left:left + 20] = True
+    ink[digits] = 0.08
+    _, mask = margins.without(ink, ink > 0.07)
+    assert (mask == digits).all()
