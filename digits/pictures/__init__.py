@@ -12,10 +12,10 @@ Public:
     FORMATS, ENDINGS                 how files of each format begin, and how their names end
     NO_INK, NO_DIGIT, SEVERAL        sentences of the UserErrors of read and to_mnist
 
-A picture's way goes down once: decoding, ink (and paper), lines (edge_lines of one digit; skew,
-ruled_lines and tables of pages), parts, digits (one_digit; cells, segmentation and page),
-normalisation. What these need in common, connected parts, boxes and windows, is in `parts`, which
-imports none of them.
+A picture's way goes down once: decoding, ink (and paper), lines (edge_lines and shades of one
+digit; margins, skew, ruled_lines and tables of pages), parts, digits (one_digit; cells,
+segmentation and page), normalisation. What these need in common, connected parts, boxes and
+windows, is in `parts`, which imports none of them.
 """
 from digits.pictures.decoding import ENDINGS, FORMATS, naming_errors, open_picture, upright
 from digits.pictures.one_digit import NO_DIGIT, NO_INK, SEVERAL, read, to_mnist

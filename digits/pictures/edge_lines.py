@@ -82,7 +82,8 @@ def _lines(light):
     if not kept:
         return paper, None
     beyond = parts.dilated(np.logical_or.reduce(kept), 1)
-    return paper, beyond | _from_next_cell(dark & ~parts.dilated(beyond, 1), beyond)
+    ends = _from_next_cell(dark & ~parts.dilated(beyond, 1), beyond)
+    return paper, beyond | parts.dilated(ends, 2)
 
 
 def _ends_suddenly(hat, thin, beyond):

@@ -9,6 +9,7 @@ from digits.errors import UserError
 from digits.pictures import edge_lines, parts
 
 MIN_CONTRAST = 0.06  # of the paper's brightness: less than this is paper, not ink
+MIN_DISTINCTNESS = 0.65  # of ink from paper; half of a normal distribution from the other has 0.64
 THUMBNAIL = 64  # pixels: shades of paper need no more
 SHARPER = 512  # but for their edges
 LARGEST_DESK = 0.7  # of the picture
@@ -33,7 +34,20 @@ def ink_of(image: Image.Image, max_side: int, alone: bool = False
         grey, small = 1 - grey, 1 - small
     paper = _paper(grey, small)
     ink = _ink(grey, paper) if alone else _ink_of_sheet(grey, paper)
-    return ink, ink > _threshold(ink)
+    return ink, ink > threshold(ink)
+
+
+def threshold(ink: np.ndarray) -> float:
+    """Least share of `ink` [h, w] that is ink: Otsu's, at least 0.4 of the way to the strongest.
+
+    Otsu's alone (IEEE Trans. SMC 9(1), 1979) splits the texture of the paper where the ink covers
+    little of it.
+    """
+    levels = np.minimum(ink * 256, 255).astype(np.uint8)
+    counts = np.cumsum(cv2.calcHist([levels], [0], None, [256], [0, 256]), dtype=float)
+    paper, strongest = (np.searchsorted(counts, ink.size * np.array([0.5, 0.998])) + 0.5) / 256
+    otsu, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)
+    return max((otsu + 1) / 256, paper + 0.4 * (strongest - paper), MIN_CONTRAST)
 
 
 def distinctness(ink: np.ndarray, mask: np.ndarray) -> float:
@@ -191,7 +205,7 @@ def _more_distinct(grey, small):
     distinct, neither = [], 1.0
     for values, shades in ((grey, small), (1 - grey, 1 - small)):
         ink = _ink(values, _paper(values, shades))
-        mask = ink > _threshold(ink)
+        mask = ink > threshold(ink)
         distinct.append(distinctness(ink, mask))
         neither -= mask.mean()
     return (distinct[0] - distinct[1]) * max(neither, 0)
@@ -273,16 +287,3 @@ def _ink(grey, paper):
     Paper that is nearly black counts as brighter than it is: its noise would look like ink.
     """
     return (paper - grey) / np.maximum(paper, max(paper.max() / 4, np.float32(1 / 255)))
-
-
-def _threshold(ink):
-    """Least share that is ink: Otsu's, and at least 0.4 of the way from paper to strongest ink.
-
-    Otsu's alone (IEEE Trans. SMC 9(1), 1979) splits the texture of the paper where the ink covers
-    little of it.
-    """
-    levels = np.minimum(ink * 256, 255).astype(np.uint8)
-    counts = np.cumsum(cv2.calcHist([levels], [0], None, [256], [0, 256]), dtype=float)
-    paper, strongest = (np.searchsorted(counts, ink.size * np.array([0.5, 0.998])) + 0.5) / 256
-    otsu, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)
-    return max((otsu + 1) / 256, paper + 0.4 * (strongest - paper), MIN_CONTRAST)

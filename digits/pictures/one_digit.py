@@ -9,13 +9,12 @@ import numpy as np
 from PIL import Image
 
 from digits.errors import UserError
-from digits.pictures import parts
+from digits.pictures import parts, shades
 from digits.pictures.decoding import Picture, naming_errors, open_picture, upright
-from digits.pictures.ink import distinctness, ink_of
+from digits.pictures.ink import MIN_DISTINCTNESS, distinctness, ink_of
 from digits.pictures.normalisation import normalised
 
 MAX_SIDE = 400  # pixels: a digit a tenth of a photo wide still has 2 for each of MNIST's 20
-MIN_DISTINCTNESS = 0.65  # of ink from paper; half of a normal distribution from the other has 0.64
 LEAST = 12  # pixels: the length of a digit in a picture with something else
 # Sentences that draw.py's page says in its own words.
 NO_INK = 'no ink found; give a picture of one digit, darker or lighter than the paper'
@@ -41,6 +40,7 @@ def to_mnist(image: Image.Image) -> np.ndarray:
     ink, mask = ink_of(upright(image), MAX_SIDE, alone=True)
     if not mask.any():
         raise UserError(NO_INK)
+    ink, mask = shades.without(ink, mask)
     if distinctness(ink, mask) < MIN_DISTINCTNESS:
         raise UserError(NO_DIGIT)
     return normalised(ink, digit_in(ink, mask))

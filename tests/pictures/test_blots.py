@@ -1,4 +1,5 @@
 """digits.pictures.page on pages with a logo, a photo or a bar beside the digits, as forms have."""
+import drawn_digits
 import drawn_tables
 import numpy as np
 import pytest
@@ -39,11 +40,7 @@ def lost_and_more(before, after):
     ('disc', (100, 200, 400), 0), ('bar', (300, 600), 0), ('ring', (100, 160), 1),
     ('photo', (100, 200), 3)])
 def test_digits_beside_a_blot_are_found(hand, count, kind, sizes, more):
-    random = np.random.RandomState(0)
-    page = Image.new('L', (1500, 1000), 225)
-    for k in range(count):
-        digit = Image.fromarray(hand[0][random.randint(400)]).resize((70, 70), Image.BICUBIC)
-        page.paste(40, (60 + k % 12 * 110, 600 + k // 12 * 120), digit)
+    page = drawn_digits.page(hand[0], count, 70, (60, 600), (110, 120), (1000, 1500), columns=12)
     before = pages.find(page).boxes
     assert len(before) == count
     for size in sizes:

@@ -1,6 +1,7 @@
 """digits.pictures.edge_lines: what is cut out of a table is read as if it had no lines."""
 import numpy as np
 import pytest
+from drawn_digits import difference
 from PIL import Image, ImageDraw
 
 from digits.pictures import edge_lines, one_digit
@@ -44,12 +45,6 @@ def cell(digit, random, shade, sides, dark, light=(235, 235), down=0.0):
     noise = random.normal(0, 2, ink.shape)
     return [Image.fromarray(np.uint8((paper * (1 - dark * ink) * (1 - lines) + noise).clip(0, 255)))
             for lines in (shade * form, 0)]
-
-
-def difference(a, b):
-    """Mean over pixels of 0..255, whichever way a centre of mass near a half was rounded."""
-    moved = (np.roll(a.astype(int), (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1))
-    return min(np.abs(image - b).mean() for image in moved)
 
 
 @pytest.mark.parametrize('kind, wrong', [
@@ -133,6 +128,17 @@ def test_light_that_falls_off_is_no_line(hand, shape, falloff):
         light[top:top + part.shape[0], left:left + part.shape[1]] *= 1 - 0.15 * part
         grey = np.float32(light + random.normal(0, 0.004, shape))
         assert edge_lines.erased(grey) is grey
+
+
+@pytest.mark.parametrize('degrees', [8, -8, 10])
+def test_black_corners_of_a_turned_picture_are_erased(hand, degrees):
+    """Their edges, too."""
+    for digit in hand:
+        picture = Image.new('L', (306, 286), 255)
+        picture.paste(50, (70, 60), Image.fromarray(digit).resize((160, 160), Image.BICUBIC))
+        white, black = (np.asarray(picture.rotate(degrees, Image.BICUBIC, fillcolor=fill),
+                                   np.float32) / 255 for fill in (255, 0))
+        assert np.count_nonzero(abs(edge_lines.erased(black) - white) > 0.3) <= 30
 
 
 def test_an_empty_cell_has_no_ink():

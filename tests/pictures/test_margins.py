@@ -1,4 +1,5 @@
 """digits.pictures.page on pages with something broad and dark along their edges."""
+import drawn_digits
 import numpy as np
 import pytest
 from PIL import Image
@@ -24,15 +25,11 @@ KINDS = {
 
 @pytest.mark.parametrize('kind', KINDS)
 def test_digits_are_found_as_without(clean_strokes, kind):
-    images, _ = clean_strokes(400, seed=5)
-    random = np.random.RandomState(0)
-    page = Image.new('L', SHAPE[::-1], 220)
-    for k in range(40):
-        digit = Image.fromarray(images[random.randint(400)]).resize((60, 60), Image.BICUBIC)
-        page.paste(44, (120 + k % 10 * 100, 150 + k // 10 * 110), digit)
-    noise = random.normal(0, 3, SHAPE)
+    page = drawn_digits.page(clean_strokes(400, seed=5)[0], 40, 60, (120, 150), (100, 110), SHAPE)
+    page = np.asarray(page, float)
+    noise = np.random.RandomState(0).normal(0, 3, SHAPE)
     plain, with_it = (pages.find(Image.fromarray(np.uint8((values + noise).clip(0, 255)))).boxes
-                      for values in (np.asarray(page, float), KINDS[kind](np.asarray(page, float))))
+                      for values in (page, KINDS[kind](page)))
     assert len(plain) >= 40
     same = (abs(plain[:, None] - with_it) <= 3).all(2)
     assert same.any(1).sum() >= len(plain) - 1 and len(with_it) <= len(plain) + 1

@@ -11,6 +11,7 @@ import zlib
 
 import numpy as np
 import pytest
+from drawn_digits import difference
 from PIL import Image, ImageDraw, ImageOps
 
 from digits import paths
@@ -57,12 +58,6 @@ def file_of(image, kind, **options):
 def centre_of_mass(image):
     rows, columns = np.indices(image.shape)
     return (rows * image).sum() / image.sum(), (columns * image).sum() / image.sum()
-
-
-def difference(a, b):
-    """Mean over pixels of 0..255; a centre of mass near a half may go to either pixel."""
-    moved = (np.roll(a.astype(int), (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1))
-    return min(np.abs(image - b).mean() for image in moved)
 
 
 @pytest.fixture(scope='module')

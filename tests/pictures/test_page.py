@@ -6,6 +6,7 @@ import time
 import drawn_tables
 import numpy as np
 import pytest
+from drawn_digits import difference
 from PIL import Image, ImageDraw
 
 from digits.errors import UserError
@@ -93,12 +94,6 @@ def shared(a, b):
     area = sides.prod(-1)
     whole = [np.prod(each[:, 2:] - each[:, :2], -1) for each in (a, b)]
     return area / (whole[0][:, None] + whole[1] - area)
-
-
-def difference(a, b):
-    """Mean over pixels of 0..255, whichever way a centre of mass near a half was rounded."""
-    moved = (np.roll(a.astype(int), (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1))
-    return min(np.abs(image - b).mean() for image in moved)
 
 
 @pytest.mark.parametrize('kind, wrong', [

@@ -1,10 +1,7 @@
 """digits.pictures.ink: neither a shadow with hard edges nor what it leaves lit is ink."""
 import numpy as np
 import pytest
-from PIL import Image
-
-from digits.errors import UserError
-from digits.pictures import one_digit
+from drawn_digits import difference, read, sheets
 
 
 @pytest.mark.parametrize('darkness, least', [(0.4, 58), (0.5, 55), (0.6, 42)])
@@ -17,21 +14,9 @@ def test_a_digit_on_a_sheet_in_half_shadow(clean_strokes, darkness, least, cover
     y, x = np.mgrid[-1:1:200j, -1:1:280j]
     random = np.random.RandomState(1)
     same = 0
-    for digit in clean_strokes(60, seed=11)[0]:
-        ink = np.zeros(x.shape)
-        ink[44:156, 84:196] = np.asarray(Image.fromarray(digit).resize((112, 112), Image.BICUBIC))
-        sheet = 200 * (1 - 0.75 * ink / 255) + random.normal(0, 2, ink.shape)
+    for sheet in sheets(clean_strokes(60, seed=11)[0], 112, x.shape, 200):
         angle = random.uniform(0, 2 * np.pi)
         depth = x * np.cos(angle) + y * np.sin(angle) - cover
         shaded = sheet * (1 - darkness * np.clip(40 * depth + 0.5, 0, 1))
-        plain, found = (to_mnist(values) for values in (sheet, shaded))
-        same += np.abs(plain.astype(int) - found).mean() < 30
+        same += difference(read(sheet), read(shaded)) < 30
     assert same >= least
-
-
-def to_mnist(grey):
-    """one_digit.to_mnist, black if it finds no digit."""
-    try:
-        return one_digit.to_mnist(Image.fromarray(np.uint8(grey.clip(0, 255))))
-    except UserError:
-        return np.zeros((28, 28), np.uint8)

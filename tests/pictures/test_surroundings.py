@@ -1,30 +1,39 @@
-"""digits.pictures.one_digit on pictures that show something dark beside the sheet or the digit."""
+"""digits.pictures.one_digit on pictures with more than a digit: beside it, or across it."""
 import numpy as np
 import pytest
-from PIL import Image
+from drawn_digits import difference, read, sheets
 
-from digits.pictures import one_digit
-
-SHAPE = 300, 400
-Y, X = np.indices(SHAPE)
-KINDS = {
+Y, X = np.indices((300, 400))
+U, V = ((X - 200) * np.cos(turn) + (Y - 150) * np.sin(turn) for turn in (0.14, 0.14 + np.pi / 2))
+BESIDE = {
     'a black edge at all sides': (X < 14) | (Y < 10) | (X > 388) | (Y > 286),
     'one that slants': X < 0.08 * Y,
+    'the corners of a turned picture': (abs(U) > 200) | (abs(V) > 150),
     'a desk around the sheet': (abs(X - 200) > 170) | (abs(Y - 150) > 125),
     'a desk at one side': X < 60,
     'a finger': np.hypot(X - 400, Y - 300) < 110,
     'a punched hole': np.hypot(X - 40, Y - 150) < 18,
 }
+ACROSS = {
+    'lines of a sheet': Y % 36 < 2,
+    'squares': (Y % 36 < 2) | (X % 36 < 2),
+    'the shadow of a pen': abs(X - 0.3 * Y - 90) < 40,
+    'a ring of coffee': abs(np.hypot(X - 200, Y - 150) - 120) < 6,
+    'a fold': abs(X - 200) < 4,
+    'the shadow of a finger': np.hypot(X - 400, Y - 300) < 160,
+}
 
 
-@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('kind', BESIDE)
 @pytest.mark.parametrize('shade', [20, 90])
 def test_a_digit_is_read_as_without(clean_strokes, kind, shade):
-    random = np.random.RandomState(1)
-    for digit in clean_strokes(60, seed=11)[0]:
-        ink = np.zeros(SHAPE)
-        ink[90:210, 140:260] = np.asarray(Image.fromarray(digit).resize((120, 120), Image.BICUBIC))
-        sheet = 220 * (1 - 0.8 * ink / 255) + random.normal(0, 2, SHAPE)
-        plain, found = (one_digit.to_mnist(Image.fromarray(np.uint8(values.clip(0, 255))))
-                        for values in (sheet, np.where(KINDS[kind], shade, sheet)))
-        assert np.abs(plain.astype(int) - found).mean() < 25
+    for sheet in sheets(clean_strokes(60, seed=11)[0]):
+        assert difference(read(sheet), read(np.where(BESIDE[kind], shade, sheet))) < 25
+
+
+@pytest.mark.parametrize('kind', ACROSS)
+@pytest.mark.parametrize('light', [0.6, 0.68])
+def test_what_is_fainter_may_lie_across(clean_strokes, kind, light):
+    same = [difference(read(sheet), read(sheet * np.where(ACROSS[kind], light, 1))) < 25
+            for sheet in sheets(clean_strokes(60, seed=11)[0])]
+    assert sum(same) >= 57

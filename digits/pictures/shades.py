@@ -1,0 +1,38 @@
+"""What lies across the picture of one digit, fainter than that: a sheet's lines, a shadow, a ring.
+
+Where it touches the digit, no part of the ink is the digit alone, until less ink counts as none.
+"""
+from typing import Tuple
+
+import numpy as np
+
+from digits.pictures import parts
+from digits.pictures.ink import MIN_DISTINCTNESS, distinctness, threshold
+
+MIN_SIDE = 60  # pixels: in fewer, an edge of a stroke is as broad as a line of the sheet
+DARK = 0.6  # of the darkest ink: a digit is darker
+FAINT = 0.45  # of the least that is ink: paper is fainter
+LONG = 1 / 4  # of the picture's longer side
+LEVEL = 90  # percentile of a shade's ink
+
+
+def without(ink: np.ndarray, mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """(`ink`, `mask`), float and bool [h, w], with ink counted from that of long shades on.
+
+    A shade is what is faint, and not beside dark ink: the edge of a stroke is. The same arrays if
+    there is none, or if what is left is no ink on paper. The mask is not empty.
+    """
+    if max(mask.shape) < MIN_SIDE:
+        return ink, mask
+    dark = ink > DARK * np.percentile(ink[::2, ::2], 99.8)
+    shade = (ink > FAINT * ink[mask].min()) & ~parts.dilated(dark, 2 + max(mask.shape) // 100)
+    found = parts.Parts.of(parts.label(shade))
+    long = found.sizes.max(1, initial=0) > LONG * max(mask.shape)
+    if not long.any():
+        return ink, mask
+    level = np.percentile(ink[found.kept(long).sorted_pixels()], LEVEL)
+    rest = np.maximum(ink - level, 0)
+    left = rest > threshold(rest)
+    if distinctness(rest, left) < min(MIN_DISTINCTNESS, distinctness(ink, mask)):
+        return ink, mask
+    return rest, left
