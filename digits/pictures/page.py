@@ -15,12 +15,12 @@ from PIL import Image
 from digits.errors import UserError
 from digits.pictures import (
     cells,
-    margins,
     one_digit,
     parts,
     ruled_lines,
     segmentation,
     skew,
+    strips,
     tables,
     thresholds,
 )
@@ -68,7 +68,7 @@ def find(image: Image.Image) -> Page:
     Raises UserError if there is no ink, or if segmentation.digits_in does.
     """
     image = upright(image)
-    ink, mask = margins.without(*ink_of(image, MAX_SIDE))
+    ink, mask = strips.without(*ink_of(image, MAX_SIDE))
     if not mask.any():
         raise UserError(NO_INK)
     lines = tables.may_be_lines(ink, mask)

@@ -10,6 +10,8 @@ import numpy as np
 
 cv2.setNumThreads(1)  # folders are read by one process per core
 
+CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+
 
 @functools.lru_cache(maxsize=64)
 def _ones(height, width):
@@ -58,6 +60,12 @@ def extended(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
 def label(mask: np.ndarray) -> np.ndarray:
     """The connected parts (8 neighbours) of `mask`, int32 [h, w]: 0 outside, then 1, 2, ..."""
     return cv2.connectedComponents(mask.view(np.uint8))[1]
+
+
+def pen_width(mask: np.ndarray) -> float:
+    """About how wide the pen was that drew `mask`: pixels for each two of the strokes' edges."""
+    inner = cv2.erode(mask.view(np.uint8), CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return 2 * mask.sum() / (mask & (inner == 0)).sum()
 
 
 def bounds(mask: np.ndarray) -> Tuple[int, int, int, int]:

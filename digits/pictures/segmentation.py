@@ -15,7 +15,6 @@ MAX_COMPARED = 6 * 10 ** 7  # pairs of parts, whether near each other or not: th
 MAX_CUTTING = 10 ** 8  # pixels, and 600 for each row, of parts that are cut: three seconds
 ROWS = 256  # parts that are compared with all at once
 NO_DIGITS = 'no digits found: this does not look like ink on paper'
-CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 SAMPLE = 250  # pixels of a stroke that its distance to others is measured from, or up to twice that
 
 
@@ -173,19 +172,13 @@ def _apart(found):
         crossed, path = _seam(mask)
         beyond = x >= path[y]
         halves = which[~beyond], which[beyond]
-        if crossed <= 1.7 * _pen(mask) and beyond.any() and not beyond.all():
+        if crossed <= 1.7 * parts.pen_width(mask) and beyond.any() and not beyond.all():
             wide, tall = ([np.ptp(at[half]) + 1 for half in halves] for at in (columns, rows))
             if min(wide) >= 0.15 * height and min(tall) >= 0.7 * height:
                 numbers[halves[1]] = count
                 count += 1
                 waiting += zip(halves, wide, (height, height))
     return found.divided(numbers) if count > len(found) else found
-
-
-def _pen(mask):
-    """About how wide the pen was: pixels for each two of the strokes' edges."""
-    inner = cv2.erode(mask.view(np.uint8), CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return 2 * mask.sum() / (mask & (inner == 0)).sum()
 
 
 def _seam(mask):
@@ -197,7 +190,7 @@ def _seam(mask):
     columns = np.arange(w)
     outside = parts.label(np.pad(~mask, 1, mode='constant', constant_values=True))
     holes = (outside != outside[0, 0])[1:-1, 1:-1] & ~mask
-    cost = mask + holes + 6 * _pen(mask) / h * abs(columns / w - 0.5)
+    cost = mask + holes + 6 * parts.pen_width(mask) / h * abs(columns / w - 0.5)
     cost[:, [0, -1]] = np.inf
     # The cheapest way down to each pixel, and its last step: from above, or from above to the left
     # or right.

@@ -1,0 +1,58 @@
+"""What a page shows that nobody wrote: a scanner's lid, a book's gutter, a fold, a highlighter."""
+from typing import Tuple
+
+import cv2
+import numpy as np
+
+from digits.pictures import parts
+
+LONG = 1 / 3  # of a side of the picture
+FAINT = 0.1  # share of the paper's light that is missing
+DARK = 0.75  # such a share: nothing is written on what is darker
+LEAST = 10  # pixels: the height of a digit
+
+
+def without(ink: np.ndarray, mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """(`ink`, `mask`), float and bool [h, w], without broad strips: only what is written on them.
+
+    Broad is what is broader than a stroke, long what is much longer than a digit of the page: of a
+    number that is cropped close, nothing is left out.
+    """
+    radius = 2 + max(mask.shape) // 400
+    height = len(mask)
+    long = LONG * np.array(mask.shape[::-1])
+    found = _longer(parts.eroded(mask | (ink > FAINT), radius), long)
+    strips = parts.dilated(found.labels(height) > 0, 2 * radius)
+    if not (mask & strips).any():
+        return ink, mask
+    rest = parts.Parts.of(parts.label(mask & ~strips))
+    rest = rest.kept((rest.sizes[:, 1] >= LEAST) & ~rest.are_blots() &
+                     (rest.sizes <= long).any(1))  # without a table
+    if len(rest) < 2 or found.sizes.max() < 2.5 * rest.digit_height():
+        return ink, mask
+    own = _on_strips(ink, parts.pen_width(rest.labels(height) > 0))
+    least = ink[mask].min()
+    own[own < least / 2] = 0  # noise
+    # What is left of a strip that is narrow, or dark in its middle.
+    core = parts.eroded(strips & (own > least), radius // 2)
+    cores = _longer(parts.dilated(core, radius), long)
+    own[parts.dilated(cores.labels(height) > 0, 2 * radius)] = 0
+    return np.where(strips, own, ink), np.where(strips, own > least, mask)
+
+
+def _longer(mask, sizes):
+    """The Parts of `mask` that are wider or higher than `sizes`, (width, height)."""
+    found = parts.Parts.of(parts.label(mask))
+    return found.kept((found.sizes > sizes).any(1))
+
+
+def _on_strips(ink, pen):
+    """The share [h, w] missing of the light that strips leave; pen: the width of strokes.
+
+    Their light is that of the paper around strokes: a closing in a window broader than a pen's
+    strokes are where they meet.
+    """
+    light = 1 - ink
+    side = 2 * int(pen) + 5
+    paper = cv2.morphologyEx(light, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    return np.where(paper > 1 - DARK, (paper - light) / np.maximum(paper, 1 - DARK), 0)
