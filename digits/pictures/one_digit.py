@@ -50,8 +50,9 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """`mask` [h, w] of the digit alone: its heaviest part and, step by step, what is beside that.
 
     Left out are specks, a box drawn around all, beside a whole digit what the picture's edge cuts
-    off (a desk, a finger), ink half as dark as the digit's or less (shade), and what is longer than
-    the digit though less ink (ruled lines): nothing that a digit in several strokes could need.
+    off (a desk, a finger, a pen), ink half as dark as the digit's or less (shade), and what is
+    longer than the digit though less ink (ruled lines): nothing that a digit in several strokes
+    could need.
     Raises UserError if there are several digits, or too many parts for one. The mask is not empty.
     """
     side = -(-max(mask.shape) // 200)
@@ -75,7 +76,8 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
         others = np.count_nonzero(weights > weights[number] / 16) > 1
         if others and _is_frame(found.mask_of(number), labels.shape):
             weights[number] = 0
-    main = (weights / np.where(blots, 16, np.where(cut, 4, 1))).argmax()
+    unlikely = np.where(blots, 16, np.where(cut, 16 if could_be.any() else 4, 1))
+    main = (weights / unlikely).argmax()
     if not cut[main]:
         weights[cut] = 0
     weights[darkness < darkness[main] / 2] = 0

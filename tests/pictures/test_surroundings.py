@@ -12,6 +12,9 @@ BESIDE = {
     'a desk around the sheet': (abs(X - 200) > 170) | (abs(Y - 150) > 125),
     'a desk at one side': X < 60,
     'a finger': np.hypot(X - 400, Y - 300) < 110,
+    'a pen': abs(X - 330 - 0.3 * (Y - 150)) < 9,
+    'the end of a pen': (abs(X - 330 - 0.3 * (Y - 150)) < 9) & (Y > 110),
+    'a thick pen': (abs(X - 340 - 0.2 * (Y - 150)) < 12) & (Y > 50),
     'a punched hole': np.hypot(X - 40, Y - 150) < 18,
 }
 ACROSS = {
