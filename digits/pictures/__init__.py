@@ -12,8 +12,8 @@ Public:
     FORMATS, ENDINGS                 how files of each format begin, and how their names end
     NO_INK, NO_DIGIT, SEVERAL        sentences of the UserErrors of read and to_mnist
 
-A picture's way goes down once: decoding, ink (and paper), lines (edge_lines and shades of one
-digit; strips, skew, ruled_lines and tables of pages), parts, digits (one_digit; cells,
+A picture's way goes down once: decoding, ink (and paper), lines (edge_lines, shades and sheets of
+one digit; strips, skew, ruled_lines and tables of pages), parts, digits (one_digit; cells,
 segmentation and page), normalisation. What these need in common, connected parts, boxes and
 windows, is in `parts`, which imports none of them.
 """

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from digits.errors import UserError
-from digits.pictures import parts, shades
+from digits.pictures import parts, shades, sheets
 from digits.pictures.decoding import Picture, naming_errors, open_picture, upright
 from digits.pictures.ink import MIN_DISTINCTNESS, distinctness, ink_of
 from digits.pictures.normalisation import normalised
@@ -43,16 +43,17 @@ def to_mnist(image: Image.Image) -> np.ndarray:
     ink, mask = shades.without(ink, mask)
     if distinctness(ink, mask) < MIN_DISTINCTNESS:
         raise UserError(NO_DIGIT)
-    return normalised(ink, digit_in(ink, mask))
+    ink, digit = sheets.written_on(ink, digit_in(ink, mask))
+    return normalised(ink, digit_in(ink, digit))
 
 
 def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """`mask` [h, w] of the digit alone: its heaviest part and, step by step, what is beside that.
 
-    Left out are specks, a box drawn around all, beside a whole digit what the picture's edge cuts
-    off (a desk, a finger, a pen), ink half as dark as the digit's or less (shade), and what is
-    longer than the digit though less ink (ruled lines): nothing that a digit in several strokes
-    could need.
+    Left out are specks, a box or a circle around the rest, beside a whole digit what the picture's
+    edge cuts off (a desk, a finger, a pen), ink half as dark as the digit's or less (shade), and
+    what is longer than the digit though less ink (ruled lines): nothing that a digit in several
+    strokes could need.
     Raises UserError if there are several digits, or too many parts for one. The mask is not empty.
     """
     side = -(-max(mask.shape) // 200)
@@ -70,11 +71,8 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if could_be.any():
         weights[_along_an_edge(labels)] = 0
     weights[weights < weights.max() / 30] = 0
-    if np.count_nonzero(weights) > 8:
-        raise UserError(NO_DIGIT)
     for number in np.flatnonzero(weights).tolist():
-        others = np.count_nonzero(weights > weights[number] / 16) > 1
-        if others and _is_frame(found.mask_of(number), labels.shape):
+        if _holds_more(found.boxes, weights, number) and _is_frame(found.mask_of(number)):
             weights[number] = 0
     unlikely = np.where(blots, 16, np.where(cut, 16 if could_be.any() else 4, 1))
     main = (weights / unlikely).argmax()
@@ -83,6 +81,8 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     weights[darkness < darkness[main] / 2] = 0
     weights[lengths > 2.5 * lengths[main]] = 0
     chosen = _grown(found, main, weights > 0, max(height, width) // 4)
+    if np.count_nonzero(chosen) > 8:
+        raise UserError(NO_DIGIT)
     kept = np.append(False, chosen)[labels]
     tall = found.boxes[chosen, 3].max() - found.boxes[chosen, 1].min()
     boxes = sorted(box for box in found.boxes[chosen].tolist() if box[3] - box[1] > 0.6 * tall)
@@ -134,13 +134,22 @@ def _is_open_4(boxes, kept, height):
     return lower and parts.label(parts.dilated(kept, 1 + height // 20)).max() == 1
 
 
-def _is_frame(box, shape):
-    """Whether a part, bool [h, w] of its box, is a drawn box in a picture of that shape.
+def _holds_more(boxes, weights, number):
+    """Whether in the box of part `number` there is what is a third as long and weighs a little."""
+    within = ((boxes[:, :2] > boxes[number, :2]) & (boxes[:, 2:] < boxes[number, 2:])).all(1)
+    within &= weights > 0
+    if weights[within].sum() <= weights[number] / 16:
+        return False
+    length = (boxes[within, 2:].max(0) - boxes[within, :2].min(0)).max()
+    return length > 0.35 * (boxes[number, 2:] - boxes[number, :2]).max()
 
-    That is half the picture or more, four straight sides, hollow.
-    """
-    y, x = (side // 8 + 1 for side in box.shape)
+
+def _is_frame(box):
+    """Whether a part, bool [h, w] of its box, is drawn around something: a box, or a circle."""
+    height, width = box.shape
+    y, x = np.ogrid[-1:1:height * 1j, -1:1:width * 1j]
+    if box[y * y + x * x < 0.5].any():
+        return False
+    y, x = height // 8 + 1, width // 8 + 1
     sides = box[:y].any(0), box[-y:].any(0), box[:, :x].any(1), box[:, -x:].any(1)
-    return (min(np.array(box.shape) / shape) >= 0.5 and
-            min(side.mean() for side in sides) > 0.9 and
-            box[y:-y, x:-x].sum() < box.sum() / 20)
+    return min(side.mean() for side in sides) > 0.9 or 0.75 < width / height < 1.35

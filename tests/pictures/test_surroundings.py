@@ -15,6 +15,11 @@ BESIDE = {
     'a pen': abs(X - 330 - 0.3 * (Y - 150)) < 9,
     'the end of a pen': (abs(X - 330 - 0.3 * (Y - 150)) < 9) & (Y > 110),
     'a thick pen': (abs(X - 340 - 0.2 * (Y - 150)) < 12) & (Y > 50),
+    'a box': (abs(abs(X - 200) - 95) < 3) & (abs(Y - 150) < 98) |
+             (abs(abs(Y - 150) - 95) < 3) & (abs(X - 200) < 98),
+    'a circle': abs(np.hypot(X - 200, Y - 150) - 105) < 3,
+    'the buttons of a program': (Y < 24) & (Y > 6) & (X % 40 < 20),
+    "a pad's binding": (np.hypot(X - 16, Y % 30 - 15) < 7) | (X < 16) & (abs(Y % 30 - 15) < 2),
     'a punched hole': np.hypot(X - 40, Y - 150) < 18,
 }
 ACROSS = {

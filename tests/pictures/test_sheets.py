@@ -1,0 +1,36 @@
+"""digits.pictures.sheets: a digit on a note that lies on a desk of another brightness."""
+import numpy as np
+import pytest
+from drawn_digits import difference, read, sheets
+
+Y, X = np.indices((300, 400))
+
+
+@pytest.mark.parametrize('turn', [0, 0.2, 0.5])
+@pytest.mark.parametrize('side', [75, 95, 130])
+@pytest.mark.parametrize('desk', [40, 90, 150])
+def test_a_digit_on_a_note(clean_strokes, desk, side, turn):
+    """side: half of the note's; desk: its brightness, of the note's 220."""
+    across, down = (abs((X - 200) * np.cos(angle) + (Y - 150) * np.sin(angle))
+                    for angle in (turn, turn + np.pi / 2))
+    for sheet in sheets(clean_strokes(60, seed=11)[0], size=80):
+        note = np.where((across < side) & (down < side), sheet, desk)
+        assert difference(read(sheet), read(note)) < 25
+        assert difference(read(sheet), read(255 - note)) < 25
+
+
+def test_a_digit_on_a_yellow_note(clean_strokes):
+    for sheet in sheets(clean_strokes(60, seed=11)[0], size=80):
+        coloured = sheet[..., None] / 220 * (250, 235, 110)
+        note = np.where(((abs(X - 200) < 80) & (abs(Y - 150) < 80))[..., None], coloured,
+                        (140, 110, 80))
+        assert difference(read(sheet), read(note)) < 25
+
+
+@pytest.mark.parametrize('hole', [(10, 40), (20, 50), (30, 60)])
+def test_a_bold_zero_is_no_note(hole):
+    """hole: half of its width and height."""
+    ring = np.hypot((X - 200) / 60, (Y - 150) / 90) < 1
+    ring &= np.hypot((X - 200) / hole[0], (Y - 150) / hole[1]) > 1
+    image = read(np.where(ring, 40, 220))
+    assert image[14, 14] < 100 and (image[14] == 255).sum() >= 6
