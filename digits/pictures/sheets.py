@@ -7,7 +7,7 @@ import numpy as np
 from digits.pictures import parts
 from digits.pictures.ink import threshold
 
-MIN_SIDE = 60  # pixels of a picture
+MIN_SIDE = 36  # pixels of a picture
 LEAST = 0.05  # of the picture that is a sheet; of a sheet, a tenth of this is written on
 CORNERS = 5  # or fewer, of what is straight but for a fiftieth of the way around it: no bold 0
 NARROW = 0.3  # of the length of what is written: its pen, but not the hole of a bold 0
@@ -23,7 +23,7 @@ def written_on(ink: np.ndarray, mask: np.ndarray) -> Tuple[np.ndarray, np.ndarra
     if max(mask.shape) < MIN_SIDE or not _is_sheet(outline, LEAST * mask.size):
         return ink, mask
     sheet = cv2.drawContours(np.zeros(mask.shape, np.uint8), [outline], 0, 1, -1).view(bool)
-    sheet = parts.eroded(sheet, 2 + max(mask.shape) // 100)
+    sheet = parts.eroded(sheet, 1 + max(mask.shape) // 80)
     paper = ink[sheet & mask]
     if not paper.size:
         return ink, mask

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 
 from digits.pictures import parts
+from digits.pictures.ink import threshold
 
 LONG = 1 / 3  # of a side of the picture
 FAINT = 0.1  # share of the paper's light that is missing
@@ -22,9 +23,9 @@ def without(ink: np.ndarray, mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     height = len(mask)
     long = LONG * np.array(mask.shape[::-1])
     found = _longer(parts.eroded(mask | (ink > FAINT), radius), long)
-    strips = parts.dilated(found.labels(height) > 0, 2 * radius)
-    if not (mask & strips).any():
+    if not len(found):
         return ink, mask
+    strips = parts.dilated(found.labels(height) > 0, 2 * radius)
     rest = parts.Parts.of(parts.label(mask & ~strips))
     rest = rest.kept((rest.sizes[:, 1] >= LEAST) & ~rest.are_blots() &
                      (rest.sizes <= long).any(1))  # without a table
@@ -37,7 +38,8 @@ def without(ink: np.ndarray, mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     core = parts.eroded(strips & (own > least), radius // 2)
     cores = _longer(parts.dilated(core, radius), long)
     own[parts.dilated(cores.labels(height) > 0, 2 * radius)] = 0
-    return np.where(strips, own, ink), np.where(strips, own > least, mask)
+    ink = np.where(strips, own, ink)
+    return ink, ink > min(least, threshold(ink))  # less, if a desk was most of the picture
 
 
 def _longer(mask, sizes):

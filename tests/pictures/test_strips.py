@@ -47,6 +47,21 @@ def test_digits_are_found_as_without(clean_strokes, kind):
     assert same.any(1).sum() >= len(plain) - 1 and len(with_it) <= len(plain) + 1
 
 
+@pytest.mark.parametrize('desk', [60, 110, 160])
+@pytest.mark.parametrize('larger', [1.4, 1.8, 2.5])
+def test_a_note_on_a_desk_is_read(clean_strokes, desk, larger):
+    """larger: the picture than the note, which has half of its area or less."""
+    digits, _ = clean_strokes(400, seed=5)
+    note = drawn_digits.page(digits, 12, 60, (60, 50), (100, 110), (420, 520), columns=4)
+    picture = Image.new('L', tuple(int(larger * side) for side in note.size), desk)
+    left, top = ((outer - inner) // 2 for outer, inner in zip(picture.size, note.size))
+    picture.paste(note, (left, top))
+    plain, found = (pages.find(noisy(np.asarray(image, float))).boxes
+                    for image in (note, picture))
+    assert len(plain) == len(found) == 12
+    assert abs(plain + (left, top, left, top) - found).max() <= 3
+
+
 def test_a_number_that_is_cropped_close_stays():
     """Its digits begin at the edges, and are as long as each other."""
     ink = np.zeros((200, 600))
