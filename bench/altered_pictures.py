@@ -89,8 +89,8 @@ def from_the_side(image):
 def lines(darkness, down=False):
     """Of a sheet, eight over its height (and squares), that take so much of the light."""
     def ruled(x, y):
-        on_line = (y * 8 + 0.5) % 1 < 0.04
-        return 1 - darkness * (on_line | ((x * 8 + 0.5) % 1 < 0.04) if down else on_line)
+        on_line = (y * 8 + 0.5) % 1 < 0.08
+        return 1 - darkness * (on_line | ((x * 8 + 0.5) % 1 < 0.08) if down else on_line)
     return lit(ruled)
 
 
@@ -117,7 +117,7 @@ WAYS = {
     'a ring of coffee': lit(
         lambda x, y: np.where(abs(np.hypot(x - 0.5, y - 0.5) - 0.4) < 0.02, 0.6, 1)),
     'on blue squares': lit(lambda x, y: np.where(
-        (((x * 12) % 1 < 0.05) | ((y * 12) % 1 < 0.05))[..., None], BLUE, 1)),
+        (((x * 12) % 1 < 0.08) | ((y * 12) % 1 < 0.08))[..., None], BLUE, 1)),
     'on grey lines': lines(0.4), 'on grey squares': lines(0.4, down=True),
 }
 
@@ -131,18 +131,23 @@ def main(argv=None):
     args = parser.parse_args(argv)
     record, classify = Record.read(args.run_dir), classifier.restore(args.run_dir)
     _, names, labels = pictures.labelled(args.labels)[-1]
-    cells = [['', 'right', 'not read', 'not sure']]
+    large = np.array([max(Image.open(name).size) > 28 for name in names])
+    cells = [['', 'right', 'not read', 'not sure', 'right, of those over 28 pixels']]
     for name, way in WAYS.items():
         images, readable = pictures.read(
             lambda file, way=way: one_digit.to_mnist(way(opened(file))), names)
         right, _, unsure = pictures.score(classify, images, readable, labels)
-        cells.append([name, f'{right:.4f}', str(np.count_nonzero(~readable)), f'{unsure:.4f}'])
+        of_large, _, _ = pictures.score(classify, images[large], readable[large],
+                                        np.array(labels)[large])
+        cells.append([name, f'{right:.4f}', str(np.count_nonzero(~readable)), f'{unsure:.4f}',
+                      f'{of_large:.4f}'])
     rows = pictures.aligned(cells)
     print('\n'.join(rows))
     turns.write('altered pictures', '\n'.join([
         '## altered pictures', '',
         f'{record.script}.py on {record.dataset}, seed {record.seed}: {len(names)} pictures of one '
-        'digit, altered as bench/altered_pictures.py does.', '', *rows, '',
+        f'digit, {np.count_nonzero(large)} of them larger than 28 pixels, altered as '
+        'bench/altered_pictures.py does.', '', *rows, '',
         f'Python {sys.version.split()[0]}; {datetime.date.today()}.', '']))
 
 

@@ -236,8 +236,8 @@ def write(name, section):
     """Put a section into RESULTS.md, in place of the one of that name."""
     title = ('# Results\n\nWritten by `turns.py`, `scaling.py`, `distributed.py`, '
              '`step_profile.py`, `start_up.py`, `predict_folder.py`, `pictures.py`, '
-             '`no_digits.py`, `strokes.py` and `export.py`; README.md says what is compared and '
-             'counted.\n\n')
+             '`altered_pictures.py`, `altered_forms.py`, `no_digits.py`, `strokes.py` and '
+             '`export.py`; README.md says what is compared and counted.\n\n')
     text = RESULTS.read_text(encoding='utf-8') if RESULTS.exists() else title
     parts = re.split(r'(?m)^(?=## )', text)
     old = [part for part in parts if part.startswith(f'## {name}\n')]

@@ -43,17 +43,18 @@ def to_mnist(image: Image.Image) -> np.ndarray:
     ink, mask = shades.without(ink, mask)
     if distinctness(ink, mask) < MIN_DISTINCTNESS:
         raise UserError(NO_DIGIT)
-    ink, digit = sheets.written_on(ink, digit_in(ink, mask))
-    return normalised(ink, digit_in(ink, digit))
+    digit = digit_in(ink, mask)
+    ink, written = sheets.written_on(ink, digit)
+    return normalised(ink, digit if written is digit else digit_in(ink, written))
 
 
 def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """`mask` [h, w] of the digit alone: its heaviest part and, step by step, what is beside that.
 
     Left out are specks, a box or a circle around the rest, beside a whole digit what the picture's
-    edge cuts off (a desk, a finger, a pen), ink half as dark as the digit's or less (shade), and
-    what is longer than the digit though less ink (ruled lines): nothing that a digit in several
-    strokes could need.
+    edge cuts off (a desk, a finger, a pen), a full stop, ink half as dark as the digit's or less
+    (shade), and what is longer than the digit though less ink (ruled lines): nothing that a digit
+    in several strokes could need.
     Raises UserError if there are several digits, or too many parts for one. The mask is not empty.
     """
     side = -(-max(mask.shape) // 200)
@@ -79,6 +80,7 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if not cut[main]:
         weights[cut] = 0
     weights[darkness < darkness[main] / 2] = 0
+    weights[blots & _stop_after(found.boxes, main)] = 0
     weights[lengths > 2.5 * lengths[main]] = 0
     chosen = _grown(found, main, weights > 0, max(height, width) // 4)
     if np.count_nonzero(chosen) > 8:
@@ -89,6 +91,12 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if _side_by_side(boxes) and not _is_open_4(boxes, kept, tall):
         raise UserError(SEVERAL)
     return mask & parts.pixels(kept, side, mask.shape)
+
+
+def _stop_after(boxes, main):
+    """bool [n]: which of the boxes lie to the right of box `main`, at its foot."""
+    _, top, right, bottom = boxes[main]
+    return (boxes[:, 0] >= right) & (boxes[:, 1] > bottom - (bottom - top) / 3)
 
 
 def _along_an_edge(labels):

@@ -20,6 +20,7 @@ BESIDE = {
     'a circle': abs(np.hypot(X - 200, Y - 150) - 105) < 3,
     'the buttons of a program': (Y < 24) & (Y > 6) & (X % 40 < 20),
     "a pad's binding": (np.hypot(X - 16, Y % 30 - 15) < 7) | (X < 16) & (abs(Y % 30 - 15) < 2),
+    'a full stop': np.hypot(X - 270, Y - 204) < 7,
     'a punched hole': np.hypot(X - 40, Y - 150) < 18,
 }
 ACROSS = {
