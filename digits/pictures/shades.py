@@ -13,7 +13,7 @@ from digits.pictures.ink import MIN_DISTINCTNESS, distinctness, threshold
 MIN_SIDE = 60  # pixels: in fewer, an edge of a stroke is as broad as a line of the sheet
 DARK = 0.6  # of the darkest ink: a digit is darker
 FAINT = 0.45  # of the least that is ink: paper is fainter
-LONG = 1 / 4  # of the picture's longer side
+LONG = 0.19  # of the picture's longer side
 LEVEL = 90  # percentile of a shade's ink
 
 
@@ -28,7 +28,7 @@ def without(ink: np.ndarray, mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     step = max(mask.shape) // 100 + 1
     sample = np.sort(ink[::step, ::step], axis=None)
     dark = ink > DARK * sample[int(0.998 * len(sample))]
-    shade = (ink > FAINT * ink[mask].min()) & ~parts.dilated(dark, 2 + max(mask.shape) // 100)
+    shade = (ink > FAINT * ink[mask].min()) & ~parts.dilated(dark, 2 + max(mask.shape) // 40)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(shade.view(np.uint8))
     long = stats[:, 2:4].max(1) > LONG * max(mask.shape)  # its box's width or height
     long[0] = False  # what is no shade
