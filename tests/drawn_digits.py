@@ -12,7 +12,7 @@ def difference(a, b):
     return min(np.abs(image - b).mean() for image in moved)
 
 
-def sheets(digits, size=120, shape=(300, 400), light=220):
+def sheets(digits, size=120, shape=(300, 400), light=220, dark=0.8):
     """Each of the digits [28, 28], `size` pixels high, in the middle of a sheet, float `shape`."""
     random = np.random.RandomState(1)
     top, left = ((side - size) // 2 for side in shape)
@@ -20,7 +20,7 @@ def sheets(digits, size=120, shape=(300, 400), light=220):
         ink = np.zeros(shape)
         ink[top:top + size, left:left + size] = Image.fromarray(digit).resize((size, size),
                                                                               Image.BICUBIC)
-        yield light * (1 - 0.8 * ink / 255) + random.normal(0, 2, shape)
+        yield light * (1 - dark * ink / 255) + random.normal(0, 2, shape)
 
 
 def page(digits, count, size, corner, pitch, shape, columns=10):
@@ -39,8 +39,14 @@ def page(digits, count, size, corner, pitch, shape, columns=10):
 
 
 def read(grey):
-    """one_digit.to_mnist of 0..255 [h, w]; black where it finds no digit."""
+    """one_digit.to_mnist of 0..255 [h, w] or [h, w, 3], int [28, 28]."""
+    return one_digit.to_mnist(Image.fromarray(np.uint8(np.clip(grey, 0, 255)))).astype(int)
+
+
+def alike(sheet, other, most=25):
+    """Whether `other` is read, and as `sheet` is: a mean difference below `most` of 0..255."""
+    expected = read(sheet)
     try:
-        return one_digit.to_mnist(Image.fromarray(np.uint8(np.clip(grey, 0, 255))))
+        return np.abs(read(other) - expected).mean() < most
     except UserError:
-        return np.zeros((28, 28), np.uint8)
+        return False

@@ -1,7 +1,7 @@
 """digits.pictures.sheets: a digit on a note that lies on a desk of another brightness."""
 import numpy as np
 import pytest
-from drawn_digits import difference, read, sheets
+from drawn_digits import alike, read, sheets
 
 Y, X = np.indices((300, 400))
 
@@ -15,8 +15,8 @@ def test_a_digit_on_a_note(clean_strokes, desk, side, turn):
                     for angle in (turn, turn + np.pi / 2))
     for sheet in sheets(clean_strokes(60, seed=11)[0], size=80):
         note = np.where((across < side) & (down < side), sheet, desk)
-        assert difference(read(sheet), read(note)) < 25
-        assert difference(read(sheet), read(255 - note)) < 25
+        assert alike(sheet, note)
+        assert alike(sheet, 255 - note)
 
 
 def test_a_digit_on_a_yellow_note(clean_strokes):
@@ -24,7 +24,7 @@ def test_a_digit_on_a_yellow_note(clean_strokes):
         coloured = sheet[..., None] / 220 * (250, 235, 110)
         note = np.where(((abs(X - 200) < 80) & (abs(Y - 150) < 80))[..., None], coloured,
                         (140, 110, 80))
-        assert difference(read(sheet), read(note)) < 25
+        assert alike(sheet, note)
 
 
 @pytest.mark.parametrize('hole', [(10, 40), (20, 50), (30, 60)])
