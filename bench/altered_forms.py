@@ -5,7 +5,6 @@ $ python bench/altered_forms.py --run-dir runs/mnist_cnn/... --forms forms/forms
 The forms are those of bench/pictures.py: tables with the same digit in all cells.
 """
 import argparse
-import datetime
 import io
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pictures
-import turns
 from PIL import Image, ImageFilter
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -166,11 +164,8 @@ def main(argv=None):
         lines += [] if lines else [heading, rule]
         lines.append(last.replace('all of them', name, 1))
         print(lines[-1], flush=True)
-    turns.write('altered forms', '\n'.join([
-        '## altered forms', '',
-        f'{record.script}.py on {record.dataset}, seed {record.seed}: whole forms, altered as '
-        'bench/altered_forms.py does, with a digit in each cell.', '', *lines, '',
-        f'Python {sys.version.split()[0]}; {datetime.date.today()}.', '']))
+    pictures.write_altered('forms', record, (
+        'whole forms, altered as bench/altered_forms.py does, with a digit in each cell.'), lines)
 
 
 if __name__ == '__main__':

@@ -5,7 +5,6 @@ $ python bench/altered_pictures.py --run-dir runs/mnist_cnn/... --labels photos/
 The pictures are those of bench/pictures.py, in colour. What is outside of one is as its edges are.
 """
 import argparse
-import datetime
 import io
 import sys
 from pathlib import Path
@@ -13,20 +12,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pictures
-import turns
 from PIL import Image, ImageFilter, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from digits import command_line  # noqa: E402
-from digits.pictures import one_digit, upright  # noqa: E402
+from digits.pictures import one_digit, parts, upright  # noqa: E402
 from digits.prediction import classifier  # noqa: E402
 from digits.training.record import Record  # noqa: E402
 
 
 def edges(image):
     """The colour that most of its outermost pixels have."""
-    values = np.asarray(image)
-    ring = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    ring = np.concatenate(parts.edges(np.asarray(image)))
     return tuple(int(level) for level in np.median(ring, axis=0))
 
 
@@ -143,12 +140,9 @@ def main(argv=None):
                       f'{of_large:.4f}'])
     rows = pictures.aligned(cells)
     print('\n'.join(rows))
-    turns.write('altered pictures', '\n'.join([
-        '## altered pictures', '',
-        f'{record.script}.py on {record.dataset}, seed {record.seed}: {len(names)} pictures of one '
-        f'digit, {np.count_nonzero(large)} of them larger than 28 pixels, altered as '
-        'bench/altered_pictures.py does.', '', *rows, '',
-        f'Python {sys.version.split()[0]}; {datetime.date.today()}.', '']))
+    pictures.write_altered('pictures', record, (
+        f'{len(names)} pictures of one digit, {np.count_nonzero(large)} of them larger than 28 '
+        'pixels, altered as bench/altered_pictures.py does.'), rows)
 
 
 def opened(file):

@@ -230,6 +230,14 @@ def aligned(cells):
         cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]) + ' |' for row in cells]
 
 
+def write_altered(what, record, about, rows):
+    """Write the section on how one run reads altered pictures or forms; rows: of its table."""
+    turns.write(f'altered {what}', '\n'.join([
+        f'## altered {what}', '',
+        f'{record.script}.py on {record.dataset}, seed {record.seed}: {about}', '', *rows, '',
+        f'Python {sys.version.split()[0]}; {datetime.date.today()}.', '']))
+
+
 def table(folder, record, classify, rows, seen):
     """Lines on one run: its name, and a table with a line for each of the rows.
 

@@ -20,7 +20,7 @@ def without_lines(mask: np.ndarray, printed: np.ndarray, thick: float) -> np.nda
     """
     rest = mask & ~printed
     radius = int(thick / 2 + 2.5) + 1
-    return rest | printed & parts.eroded(parts.dilated(rest, radius), radius)
+    return rest | printed & parts.closed(rest, radius)
 
 
 def outside(mask: np.ndarray, tables: List[Table]) -> np.ndarray:

@@ -6,7 +6,6 @@ what is left without them reaches another edge.
 """
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from digits.pictures import parts
@@ -49,7 +48,7 @@ def _lines(light):
     if (light > (light.min() + light.max()) / 2).mean() < MIN_PAPER:
         return light, None
     side = int(max(height, width) * MAX_THICKNESS) + 2
-    paper = cv2.morphologyEx(light, cv2.MORPH_CLOSE, np.ones([2 * side + 1] * 2, np.uint8))
+    paper = parts.closed(light, side)
     hat = paper - light  # black hat: strokes, whatever the shade behind them
     thin = hat > 0.25 * hat.max()
     sides = [_at_the_top(np.ascontiguousarray(np.rot90(thin, turn))) for turn in range(4)]

@@ -189,7 +189,7 @@ def _narrower(small):
     """
     dark = light = 0
     for radius in (1, 2, 4, 8):
-        closed = parts.eroded(parts.dilated(small, radius), radius)
+        closed = parts.closed(small, radius)
         opened = parts.dilated(parts.eroded(small, radius), radius)
         dark += (closed - small).sum() / radius
         light += (small - opened).sum() / radius

@@ -28,6 +28,14 @@ def eroded(values: np.ndarray, radius: int) -> np.ndarray:
     return _filtered(cv2.erode, values, radius)
 
 
+def closed(values: np.ndarray, radius: int) -> np.ndarray:
+    """`values` [h, w], or a mask, without what is lower and narrower than 2 * `radius` + 1 pixels.
+
+    A closing (Serra, "Image Analysis and Mathematical Morphology", 1982): dilated, then eroded.
+    """
+    return eroded(dilated(values, radius), radius)
+
+
 def _filtered(how, values, radius):
     window = _ones(2 * radius + 1, 2 * radius + 1)
     if values.dtype == bool:

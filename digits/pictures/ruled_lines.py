@@ -46,7 +46,7 @@ def find(mask: np.ndarray) -> np.ndarray:
                 down & parts.long_runs(mask & ~across, thick + 1))
     printed = (across | down) & ~crossing
     radius = thick // 2 + 1
-    return printed & ~parts.eroded(parts.dilated(mask & ~printed, radius), radius)
+    return printed & ~parts.closed(mask & ~printed, radius)
 
 
 class _Straight(NamedTuple):

@@ -18,9 +18,11 @@ def written_on(ink: np.ndarray, mask: np.ndarray) -> Tuple[np.ndarray, np.ndarra
 
     The same arrays if the mask is no sheet with something on it. The mask is not empty.
     """
+    if max(mask.shape) < MIN_SIDE:
+        return ink, mask
     contours = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[-2]
     outline = max(contours, key=cv2.contourArea)
-    if max(mask.shape) < MIN_SIDE or not _is_sheet(outline, LEAST * mask.size):
+    if not _is_sheet(outline, LEAST * mask.size):
         return ink, mask
     sheet = cv2.drawContours(np.zeros(mask.shape, np.uint8), [outline], 0, 1, -1).view(bool)
     sheet = parts.eroded(sheet, 1 + max(mask.shape) // 80)

@@ -1,7 +1,6 @@
 """What a page shows that nobody wrote: a scanner's lid, a book's gutter, a fold, a highlighter."""
 from typing import Tuple
 
-import cv2
 import numpy as np
 
 from digits.pictures import parts
@@ -55,6 +54,5 @@ def _on_strips(ink, pen):
     strokes are where they meet.
     """
     light = 1 - ink
-    side = 2 * int(pen) + 5
-    paper = cv2.morphologyEx(light, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    paper = parts.closed(light, int(pen) + 2)
     return np.where(paper > 1 - DARK, (paper - light) / np.maximum(paper, 1 - DARK), 0)
