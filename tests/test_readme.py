@@ -109,6 +109,13 @@ def test_files_that_are_named_exist(page):
 
 
 @pytest.mark.parametrize('page', PRESENT, ids=name)
+def test_what_is_told_to_be_written_is_not_there(page):
+    """`--out digits` cannot be: that is a folder of this project."""
+    for file in re.findall(r'--out ([\w./-]+)', TEXTS[page]):
+        assert not (PROJECT_ROOT / file).exists(), file
+
+
+@pytest.mark.parametrize('page', PRESENT, ids=name)
 def test_flags_that_are_named_exist(page):
     runs = (PROJECT_ROOT / '.ci/run').read_text(encoding='utf-8')
     for flag in set(re.findall(r'(?<![\w-])--[a-z][a-z0-9-]+', TEXTS[page])) - OTHERS_FLAGS:

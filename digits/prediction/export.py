@@ -16,7 +16,7 @@ import numpy as np
 from digits import files, input_data, paths
 from digits.errors import UserError
 from digits.prediction import classifier
-from digits.training import checkpoints
+from digits.training import checkpoints, flags
 from digits.training.record import Record
 
 FORMATS = 'saved-model', 'tflite', 'onnx'
@@ -26,7 +26,7 @@ CALIBRATION_IMAGES = 500  # to find the range of each 8-bit tensor
 def check(form: str, out: Path) -> None:
     """Raise UserError if nothing can be written at `out`, or if there is no converter."""
     if out.exists() or out.is_symlink():
-        raise UserError(f'{out} exists; delete it, or give another --out')
+        raise UserError(f'{out} exists; give another --out')
     if not out.parent.is_dir():
         raise UserError(f'{out}: there is no folder {out.parent}; make it, or give another --out')
     from digits.tensorflow_v1 import tf
@@ -120,13 +120,19 @@ def training_images(folder: Path, data_dir: Optional[str] = None) -> np.ndarray:
     """CALIBRATION_IMAGES uint8 [n, 28, 28] that the run in `folder` was trained on.
 
     data_dir: the folder of its data set, by default where it was in training. Raises UserError if
-    another data set is there.
+    it is there no longer, or if another data set is.
     """
     record = Record.read(folder)
+    recorded, held_out = record.flags.get('data_dir'), record.flags.get('validation_size', 0)
+    if not (isinstance(held_out, int) and held_out >= 0):
+        raise UserError(f'{folder}: its run.json is not the record of a run (validation_size)')
+    if not (data_dir or record.dataset == 'strokes' or flags.holds_data(recorded)):
+        raise UserError(f'{folder}: the images that it was trained on are not in {recorded!r} '
+                        '(anymore); name their folder with --data-dir')
     args = argparse.Namespace(
-        data_dir=data_dir or record.flags.get('data_dir') or str(paths.DATA),
+        data_dir=data_dir or str(recorded),
         dataset='strokes' if record.dataset == 'strokes' else 'mnist',
-        validation_size=record.flags.get('validation_size') or 0, seed=record.seed, quiet=False)
+        validation_size=held_out, seed=record.seed, quiet=False)
     mnist = input_data.load(args, dtype=np.uint8)
     if mnist.name != record.dataset:
         raise UserError(f'{args.data_dir}: {folder} was trained on {record.dataset}, and this is '

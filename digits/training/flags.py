@@ -133,15 +133,15 @@ def parse_args(parser: Parser, argv: Optional[Sequence[str]] = None) -> argparse
     vars(args).update(kept, run_dir=str(folder), recipe=record.recipe)
     # 'auto' might now find MNIST, or not find it.
     args.dataset = 'strokes' if record.dataset == 'strokes' else 'mnist'
-    if 'data_dir' not in given and _holds_data(record.flags.get('data_dir')):
+    if 'data_dir' not in given and holds_data(record.flags.get('data_dir')):
         args.data_dir = record.flags['data_dir']
     if 'precision' in kept:  # 'auto' may differ on another machine
         args.precision = record.precision
     return args
 
 
-def _holds_data(folder):
-    """Whether it names a folder with the four files: then nothing is downloaded into it."""
+def holds_data(folder: Any) -> bool:
+    """Whether `folder`, of a run.json, names one with the four files: none is downloaded into it."""
     try:
         return isinstance(folder, str) and all(idx.find(Path(folder), name) for name in idx.NAMES)
     except (ValueError, OSError):  # no possible name, several data sets, no permission

@@ -144,6 +144,23 @@ def test_ranges_do_not_come_from_another_data_set(cnn_run, small_dir, tmp_path):
         export.training_images(cnn_run, str(other))
 
 
+@pytest.mark.parametrize(('flags', 'sentence'), [
+    ({'data_dir': 'gone'}, "not in 'gone'.*--data-dir"),
+    ({'data_dir': 5}, 'not in 5'),
+    ({}, 'not in None'),
+    ({'validation_size': 'five'}, 'not the record of a run .validation_size'),
+    ({'validation_size': -1}, 'not the record of a run .validation_size')])
+def test_a_record_names_no_folder_to_download_into(
+        cnn_run, tmp_path, monkeypatch, flags, sentence):
+    run = tmp_path / 'run'
+    shutil.copytree(str(cnn_run), str(run))
+    change_record(run, dataset='MNIST', flags=flags)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=sentence):
+        export.training_images(run)
+    assert [path.name for path in tmp_path.iterdir()] == ['run']
+
+
 @pytest.mark.slow
 def test_a_changed_copy_of_a_lesson_is_exported(project, outputs, images, tmp_path):
     shutil.copy(str(project.folder / 'mnist_softmax.py'), str(project.folder / 'mine.py'))
@@ -224,7 +241,7 @@ def test_what_exists_is_not_overwritten(script, some_run, tmp_path):
     out.write_text('mine')
     done = script('export.py', some_run, '--format', 'saved-model', '--out', out)
     assert (done.returncode, done.stdout) == (2, '')
-    assert done.stderr == f'export.py: {out} exists; delete it, or give another --out\n'
+    assert done.stderr == f'export.py: {out} exists; give another --out\n'
     assert out.read_text() == 'mine'
     with pytest.raises(UserError, match='there is no folder'):
         export.check('saved-model', tmp_path / 'no' / 'out')
