@@ -51,8 +51,8 @@ def main(argv=None):
     parser.add_argument('runs', nargs='?', type=Path, default=paths.RUNS, metavar='FOLDER',
                         help='where the runs are (default: runs/)')
     parser.add_argument('--train', nargs='?', const=1, type=command_line.positive_int,
-                        metavar='SEEDS', help='first train every lesson with its defaults '
-                        'and this number of seeds (1)')
+                        metavar='SEEDS', help='first train the first three lessons with their '
+                        'defaults and this number of seeds (1)')
     parser.add_argument('--articles', nargs='*', metavar='NAME',
                         choices=[row.name for row in articles.ROWS],
                         help="instead compare the tutorials' figures with ours, after training "

@@ -3,7 +3,7 @@
 Restores the newest checkpoint and serves one page on this machine. Programs send POST /predict.
 
 $ python draw.py
-draw.py: http://127.0.0.1:8000/ reads with mnist_cnn/20261121-1500-seed4; Ctrl-C stops it
+draw.py: http://127.0.0.1:8000/ reads with mnist_cnn/20261121-150000-seed4; Ctrl-C stops it
 """
 import os
 import sys
@@ -24,7 +24,7 @@ def parse(argv):
     parser.add_argument('--open', action='store_true', help='open the page in a browser')
     parser.add_argument('--run-dir', metavar='DIR', action='append', dest='run_dirs',
                         help='the run to restore; give it twice to see two networks side by side '
-                        '(default: the newest CNN in runs/ and the newest that is none)')
+                        '(default: in runs/ the newest CNN and the newest run of another kind)')
     parser.add_argument('--log', metavar='FILE',
                         help='write the request log to this file (default: stdout)')
     parser.add_argument('--log-drawings', action='store_true',

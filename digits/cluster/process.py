@@ -106,7 +106,7 @@ def serve(args: argparse.Namespace, server: Any) -> None:
     restarted. Ctrl-C ends it at once; steps since the last checkpoint are then lost.
     """
     with tf.Graph().as_default(), tf.device(f'/job:ps/task:{args.task_index}'):
-        queue = _goodbyes(args.task_index)
+        queue = _done_queue(args.task_index)
         size, leave = queue.size(), queue.dequeue()
         # With this filter the session does not wait for other processes.
         config = tf.ConfigProto(device_filters=[f'/job:ps/task:{args.task_index}'])
@@ -123,10 +123,10 @@ def serve(args: argparse.Namespace, server: Any) -> None:
                     deadline = time.monotonic() + args.wait
 
 
-def _goodbyes(index):
+def _done_queue(index):
     """The queue on parameter server `index` into which finished workers put their numbers."""
     with tf.device(f'/job:ps/task:{index}'):
-        return tf.FIFOQueue(-1, tf.int32, [[]], shared_name=f'goodbyes{index}')
+        return tf.FIFOQueue(-1, tf.int32, [[]], shared_name=f'done{index}')
 
 
 class WorkerDoneHook(tf.train.SessionRunHook):
@@ -138,7 +138,7 @@ class WorkerDoneHook(tf.train.SessionRunHook):
     def begin(self) -> None:
         """Add the operations."""
         args = self._run.args
-        self._enqueue = [_goodbyes(index).enqueue(args.task_index)
+        self._enqueue = [_done_queue(index).enqueue(args.task_index)
                          for index in range(len(args.ps_hosts))]
 
     def end(self, session: Any) -> None:

@@ -3,7 +3,7 @@
 MNIST's 1 is a bar and its 7 is not crossed. Much of the world writes otherwise: in German,
 Italian, French and Turkish primers the 1 has an up-stroke and often a base, and the 7 a bar through
 it; Korean and Japanese 7s begin with a long vertical tick; Italian 9s end like a g. These ways are
-added to what is learned from MNIST (mnist_cnn.py), and are a part of the embedded data set.
+added by mnist_cnn.py to whatever it learns from; the data set of strokes itself is without them.
 
 The notation is that of digits/datasets/skeletons.py.
 """

@@ -12,10 +12,10 @@ Public:
     FORMATS, ENDINGS                 how files of each format begin, and how their names end
     NO_INK, NO_DIGIT, SEVERAL        sentences of the UserErrors of read and to_mnist
 
-A picture's way goes down once: decoding, ink (and paper), lines (edge_lines, shades and sheets of
-one digit; strips, skew, ruled_lines and tables of pages), parts, digits (one_digit; cells,
-segmentation and page), normalisation. What these need in common, connected parts, boxes and
-windows, is in `parts`, which imports none of them.
+A picture of one digit goes through decoding, edge_lines and ink, shades, one_digit, sheets,
+normalisation. A page goes through decoding, ink, strips, skew, ruled_lines, table_lines and tables,
+thresholds, cells or segmentation, normalisation; `page` calls them in this order. All need
+connected parts, boxes and windows: `parts`, which imports none of them.
 """
 from digits.pictures.decoding import ENDINGS, FORMATS, naming_errors, open_picture, upright
 from digits.pictures.one_digit import NO_DIGIT, NO_INK, SEVERAL, read, to_mnist

@@ -12,7 +12,7 @@ MIN_CONTRAST = 0.06  # of the paper's brightness: less than this is paper, not i
 MIN_DISTINCTNESS = 0.65  # of ink from paper; half of a normal distribution from the other has 0.64
 THUMBNAIL = 64  # pixels: shades of paper need no more
 SHARPER = 512  # but for their edges
-LARGEST_DESK = 0.7  # of the picture
+MAX_DESK = 0.7  # of the picture
 LIGHT_DESK = 0.8  # of the sheet's brightness: lighter is not told from paper
 
 
@@ -148,9 +148,9 @@ def _radius(small):
 def _is_light_writing(grey, small):
     """Whether the ink of a page is the lighter.
 
-    Strokes that are narrow for the page are further from the brightness around them than the paper
-    between them is, so its distribution is skewed to their side, in shade as in light. Where it is
-    not, as beside a few bold digits, _light_on_dark decides.
+    Narrow strokes differ more from the mean brightness around them than paper does, so these
+    differences are skewed towards the ink, in shade as in light. Where they are not, as beside a
+    few bold digits, _light_on_dark decides.
     """
     half = grey[::2, ::2].copy()
     off = half - cv2.blur(half, (max(half.shape) // 40 + 1,) * 2)
@@ -249,9 +249,9 @@ def _ink_of_sheet(grey, paper):
 def _desk(paper, near):
     """Where a page shows what lies around the sheet, bool [h, w]: a desk, whose grain is no ink.
 
-    That is what is much darker than the sheet, from the picture's edges on, if most of these are,
-    but not most of the picture (a shadow covers fewer, or more), and if it ends suddenly (light
-    that falls off does not).
+    A desk is much darker than the sheet, covers most of the picture's edges but not most of the
+    picture, and ends abruptly. A shadow covers fewer of the edges, or more of the picture; light
+    that falls off ends gradually.
     """
     around = np.percentile(np.concatenate(parts.edges(paper)), 70)
     sheet = np.percentile(near[::8, ::8], 90)
@@ -263,7 +263,7 @@ def _desk(paper, near):
     is_desk[np.concatenate(parts.edges(labels))] = True
     is_desk[0] = False
     desk = is_desk[labels]
-    if desk.mean() > LARGEST_DESK:
+    if desk.mean() > MAX_DESK:
         return np.zeros(paper.shape, bool)
     rim = parts.dilated(desk, 3 * (max(paper.shape) // SHARPER + 1)) & ~desk
     return desk & (np.median(paper[rim]) > np.sqrt(least * sheet)) if rim.any() else desk

@@ -15,7 +15,7 @@ from digits.pictures.ink import MIN_DISTINCTNESS, distinctness, ink_of
 from digits.pictures.normalisation import normalised
 
 MAX_SIDE = 400  # pixels: a digit a tenth of a photo wide still has 2 for each of MNIST's 20
-LEAST = 12  # pixels: the length of a digit in a picture with something else
+MIN_LENGTH = 12  # pixels: of a digit in a picture with something else
 # Sentences that draw.py's page says in its own words.
 NO_INK = 'no ink found; give a picture of one digit, darker or lighter than the paper'
 NO_DIGIT = 'no digit found: this does not look like ink on paper'
@@ -51,10 +51,10 @@ def to_mnist(image: Image.Image) -> np.ndarray:
 def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """`mask` [h, w] of the digit alone: its heaviest part and, step by step, what is beside that.
 
-    Left out are specks, a box or a circle around the rest, beside a whole digit what the picture's
-    edge cuts off (a desk, a finger, a pen), a full stop, ink half as dark as the digit's or less
-    (shade), and what is longer than the digit though less ink (ruled lines): nothing that a digit
-    in several strokes could need.
+    Left out are specks; a box or a circle around the rest; parts that the picture's edge cuts off
+    (a desk, a finger, a pen), if a whole digit is there; a full stop; parts at most half as dark as
+    the digit (shade); longer parts with less ink (ruled lines). A digit in several strokes needs
+    none of these.
     Raises UserError if there are several digits, or too many parts for one. The mask is not empty.
     """
     side = -(-max(mask.shape) // 200)
@@ -68,7 +68,7 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     height, width = labels.shape
     cut = parts.cut_off(found.boxes, (width, height))
     lengths, blots = found.sizes.max(1), found.are_blots()
-    could_be = ~cut & ~blots & (lengths >= max(LEAST / side, max(height, width) / 12))
+    could_be = ~cut & ~blots & (lengths >= max(MIN_LENGTH / side, max(height, width) / 12))
     if could_be.any():
         weights[_along_an_edge(labels)] = 0
     weights[weights < weights.max() / 30] = 0

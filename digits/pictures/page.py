@@ -60,7 +60,7 @@ def read(path: Picture) -> Page:
 
 
 def find(image: Image.Image) -> Page:
-    """The digits in a PIL image -> (boxes int [n, 4], images uint8 [n, 28, 28]), n >= 1.
+    """The digits in a PIL image, at least one, as a Page.
 
     In reading order: lines from top to bottom, each from left to right. A box is left, top, right
     and bottom in pixels of the picture held upright (turned as its EXIF says), right and bottom

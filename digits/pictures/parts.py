@@ -56,8 +56,8 @@ def long_runs(mask: np.ndarray, least: int, down: bool = False) -> np.ndarray:
 def extended(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """`values` [h, w] with so many rows and columns more at each side, fewer than there are.
 
-    Mirrored at the outermost in place and in brightness, as np.pad's 'reflect' and 'odd': they
-    continue the light's slope, so that a margin that grows darker does not look like ink.
+    Mirrored about the outermost, in place and in value (np.pad's 'reflect' and 'odd'): the light's
+    slope continues, so that a margin that grows darker does not look like ink.
     """
     for sides in ((rows, rows, 0, 0), (0, 0, columns, columns)):
         values = (2 * cv2.copyMakeBorder(values, *sides, cv2.BORDER_REPLICATE) -

@@ -1,6 +1,6 @@
-"""What lies across the picture of one digit, fainter than that: a sheet's lines, a shadow, a ring.
+"""Marks across a picture of one digit, fainter than the digit: a sheet's lines, a shadow, a ring.
 
-Where it touches the digit, no part of the ink is the digit alone, until less ink counts as none.
+Where one touches the digit, both are one connected part; a higher threshold separates them.
 """
 from typing import Tuple
 
@@ -11,9 +11,9 @@ from digits.pictures import parts
 from digits.pictures.ink import MIN_DISTINCTNESS, distinctness, threshold
 
 MIN_SIDE = 60  # pixels: in fewer, an edge of a stroke is as broad as a line of the sheet
-DARK = 0.6  # of the darkest ink: a digit is darker
-FAINT = 0.45  # of the least that is ink: paper is fainter
-LONG = 0.19  # of the picture's longer side
+MIN_DIGIT = 0.6  # of the darkest ink: a digit is darker
+MIN_SHADE = 0.45  # of the least that is ink: paper is fainter
+MIN_LENGTH = 0.19  # of the picture's longer side
 LEVEL = 90  # percentile of a shade's ink
 
 
@@ -27,10 +27,10 @@ def without(ink: np.ndarray, mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         return ink, mask
     step = max(mask.shape) // 100 + 1
     sample = np.sort(ink[::step, ::step], axis=None)
-    dark = ink > DARK * sample[int(0.998 * len(sample))]
-    shade = (ink > FAINT * ink[mask].min()) & ~parts.dilated(dark, 2 + max(mask.shape) // 40)
+    dark = ink > MIN_DIGIT * sample[int(0.998 * len(sample))]
+    shade = (ink > MIN_SHADE * ink[mask].min()) & ~parts.dilated(dark, 2 + max(mask.shape) // 40)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(shade.view(np.uint8))
-    long = stats[:, 2:4].max(1) > LONG * max(mask.shape)  # its box's width or height
+    long = stats[:, 2:4].max(1) > MIN_LENGTH * max(mask.shape)  # its box's width or height
     long[0] = False  # what is no shade
     if not long.any():
         return ink, mask

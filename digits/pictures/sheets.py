@@ -8,21 +8,21 @@ from digits.pictures import parts
 from digits.pictures.ink import threshold
 
 MIN_SIDE = 36  # pixels of a picture
-LEAST = 0.05  # of the picture that is a sheet; of a sheet, a tenth of this is written on
+MIN_AREA = 0.05  # of the picture that is a sheet; of a sheet, a tenth of this is written on
 CORNERS = 5  # or fewer, of what is straight but for a fiftieth of the way around it: no bold 0
 NARROW = 0.3  # of the length of what is written: its pen, but not the hole of a bold 0
 
 
 def written_on(ink: np.ndarray, mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """What is written on the sheet for which `mask` [h, w] stands in `ink`: (ink, mask) of that.
+    """If `mask` [h, w] is a sheet, (ink, mask) of what is written on it; else the same arrays.
 
-    The same arrays if the mask is no sheet with something on it. The mask is not empty.
+    ink: float [h, w], in which the sheet looks like ink. The mask is not empty.
     """
     if max(mask.shape) < MIN_SIDE:
         return ink, mask
     contours = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[-2]
     outline = max(contours, key=cv2.contourArea)
-    if not _is_sheet(outline, LEAST * mask.size):
+    if not _is_sheet(outline, MIN_AREA * mask.size):
         return ink, mask
     sheet = cv2.drawContours(np.zeros(mask.shape, np.uint8), [outline], 0, 1, -1).view(bool)
     sheet = parts.eroded(sheet, 1 + max(mask.shape) // 80)
@@ -31,7 +31,7 @@ def written_on(ink: np.ndarray, mask: np.ndarray) -> Tuple[np.ndarray, np.ndarra
         return ink, mask
     on_it = np.where(sheet, np.maximum(1 - ink / np.median(paper), 0), 0)
     written = on_it > threshold(on_it)
-    if written.sum() < LEAST / 10 * sheet.sum():
+    if written.sum() < MIN_AREA / 10 * sheet.sum():
         return ink, mask
     left, top, right, bottom = parts.bounds(written)
     if parts.pen_width(written) > NARROW * max(right - left, bottom - top):

@@ -6,27 +6,27 @@ import numpy as np
 from digits.pictures import parts
 from digits.pictures.ink import threshold
 
-LONG = 1 / 3  # of a side of the picture
-FAINT = 0.1  # share of the paper's light that is missing
-DARK = 0.75  # such a share: nothing is written on what is darker
-LEAST = 10  # pixels: the height of a digit
+MIN_LENGTH = 1 / 3  # of a side of the picture
+MIN_INK = 0.1  # share of the paper's light that is missing
+MAX_INK = 0.75  # such a share: nothing is written on what is darker
+MIN_HEIGHT = 10  # pixels: of a digit
 
 
 def without(ink: np.ndarray, mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """(`ink`, `mask`), float and bool [h, w], without broad strips: only what is written on them.
 
-    Broad is what is broader than a stroke, long what is much longer than a digit of the page: of a
-    number that is cropped close, nothing is left out.
+    A strip is broader than a stroke and much longer than a digit of the page. So nothing is left
+    out of a number that is cropped close.
     """
     radius = 2 + max(mask.shape) // 400
     height = len(mask)
-    long = LONG * np.array(mask.shape[::-1])
-    found = _longer(parts.eroded(mask | (ink > FAINT), radius), long)
+    long = MIN_LENGTH * np.array(mask.shape[::-1])
+    found = _longer(parts.eroded(mask | (ink > MIN_INK), radius), long)
     if not len(found):
         return ink, mask
     strips = parts.dilated(found.labels(height) > 0, 2 * radius)
     rest = parts.Parts.of(parts.label(mask & ~strips))
-    rest = rest.kept((rest.sizes[:, 1] >= LEAST) & ~rest.are_blots() &
+    rest = rest.kept((rest.sizes[:, 1] >= MIN_HEIGHT) & ~rest.are_blots() &
                      (rest.sizes <= long).any(1))  # without a table
     if len(rest) < 2 or found.sizes.max() < 2.5 * rest.digit_height():
         return ink, mask
@@ -55,4 +55,4 @@ def _on_strips(ink, pen):
     """
     light = 1 - ink
     paper = parts.closed(light, int(pen) + 2)
-    return np.where(paper > 1 - DARK, (paper - light) / np.maximum(paper, 1 - DARK), 0)
+    return np.where(paper > 1 - MAX_INK, (paper - light) / np.maximum(paper, 1 - MAX_INK), 0)

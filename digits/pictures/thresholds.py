@@ -14,8 +14,8 @@ def by_part(ink: np.ndarray, mask: np.ndarray, even: bool = True) -> np.ndarray:
     """The ink of a page, bool [h, w]: `mask`, or where contrast is uneven, with faint parts too.
 
     ink: float [h, w], the printed lines erased
-    mask: where one threshold for all says it is
-    even: whether that does where contrast is even
+    mask: the ink at one threshold for the whole page
+    even: whether to return that where contrast is even
 
     Parts are what is connected at a low threshold. The own threshold of each is a share of the
     darkest ink in it.

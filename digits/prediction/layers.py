@@ -1,4 +1,4 @@
-"""What a network computes on the way from an image to its answer, and which of it spoke for it."""
+"""What a network computes on the way from an image to its answer, and what contributed to it."""
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 import numpy as np
@@ -14,15 +14,15 @@ class Values(NamedTuple):
     """A layer's activations for one image.
 
     values: float [h, w, maps] of a convolution, [units] of a dense layer;
-    spoke: float [maps] or [units]: how far each moved the answer's logit above the mean of the ten,
-    to first order (activation times gradient, summed over a map);
+    contribution: float [maps] or [units]: how far each moved the answer's logit above the mean of
+    the ten, to first order (activation times gradient, summed over a map);
     stage: what was done to the sums, 'after bias and ReLU'.
     """
 
     name: str
     stage: str
     values: np.ndarray
-    spoke: np.ndarray
+    contribution: np.ndarray
 
 
 class Layers:

@@ -141,7 +141,7 @@ def parse_args(parser: Parser, argv: Optional[Sequence[str]] = None) -> argparse
 
 
 def holds_data(folder: Any) -> bool:
-    """Whether `folder`, of a run.json, names one with the four files: none is downloaded into it."""
+    """Whether `folder`, of a run.json, names one with the four files: no download then."""
     try:
         return isinstance(folder, str) and all(idx.find(Path(folder), name) for name in idx.NAMES)
     except (ValueError, OSError):  # no possible name, several data sets, no permission

@@ -30,7 +30,7 @@ def from_here(folder: Union[str, Path]) -> str:
 def announce(data: Datasets, record: Record, model: Model) -> None:
     """Describe the run on stderr, and warn if it cannot be resumed exactly."""
     count, outliers = data.train.num_examples, int(np.sum(data.train.labels > 9))
-    kinds = f' ({count - outliers:,} digits and {outliers:,} that are none)' if outliers else ''
+    kinds = f' ({count - outliers:,} digits, {outliers:,} non-digits)' if outliers else ''
     parts = [f'{data.name}, {count:,} training images{kinds}',
              f'{record.parameters:,} parameters in {record.precision}']
     if record.steps:

@@ -117,7 +117,7 @@ def layer_object(layer: Any) -> Dict:
     scaled = np.rint(255 * np.clip(values / most, 0, 1)).astype(np.uint8)
     return {'name': layer.name, 'stage': layer.stage, 'shape': list(values.shape),
             'most': round(most, 4), 'values': base64.b64encode(scaled.tobytes()).decode('ascii'),
-            'spoke': layer.spoke.round(3).tolist()}
+            'contribution': layer.contribution.round(3).tolist()}
 
 
 def answer_of(classify: Classifier, read: results.Result) -> Dict:

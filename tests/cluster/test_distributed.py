@@ -306,8 +306,8 @@ def test_who_is_killed_comes_back_and_training_goes_on(apart, victim):
 @pytest.mark.slow
 @pytest.mark.rare
 def test_who_stays_away_is_named(on_loopback):
-    """Unless it died between its gradient and its leave to go on: another worker takes that, and
-    does both shares; so it is started and killed until it dies elsewhere."""
+    """Unless it died between its gradient and its token: another worker takes that, and does both
+    shares; so it is started and killed until it dies elsewhere."""
     on_loopback.flags += ['--steps', '100000', '--batch-size', '16', '--checkpoint-every', '1',
                           '--wait', '15']
     for task in JOBS:

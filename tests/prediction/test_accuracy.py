@@ -102,7 +102,7 @@ def test_mnist_as_pictures_reads_as_well(change, cnn, test_set):
 
 
 def test_doubt(cnn, test_set):
-    """Few digits are not sure; probabilities are honest; most letters and noise are no digits."""
+    """Few digits are not sure; probabilities are honest; most letters and noise are not digits."""
     images, labels = test_set
     classify = classifier.restore(cnn)
     probabilities, doubts = classify(images)

@@ -24,15 +24,15 @@ def test_a_convolution_has_its_feature_maps_and_a_dense_layer_adds_up_to_the_ans
     for layer, (title, values) in zip((conv1, conv2), classify.feature_maps(drawn)[1::2]):
         assert title == f'{layer.name}, {layer.stage}'
         assert np.array_equal(layer.values, values)
-        assert layer.spoke.shape == values.shape[2:]
+        assert layer.contribution.shape == values.shape[2:]
     # Behind the last hidden layer all is linear: what its units add is the logit but for the bias.
     bias = tf.train.load_checkpoint(str(cnn_run)).get_tensor('fc2/b')
-    assert fc1.values.shape == fc1.spoke.shape == (1024,)
-    assert fc1.spoke.sum() == pytest.approx(
+    assert fc1.values.shape == fc1.contribution.shape == (1024,)
+    assert fc1.contribution.sum() == pytest.approx(
         logits[digit] - logits.mean() - bias[digit] + bias.mean(), abs=1e-3)
     # Of the others to first order, which of a network of ReLUs is nearly all.
     for layer in (conv1, conv2):
-        assert layer.spoke.sum() == pytest.approx(logits[digit] - logits.mean(), rel=0.3)
+        assert layer.contribution.sum() == pytest.approx(logits[digit] - logits.mean(), rel=0.3)
 
 
 def test_a_pixel_is_the_sum_of_its_patch_times_its_filter(cnn_run, drawn):

@@ -10,7 +10,7 @@ from helpers import assert_same_weights, start
 
 from digits.training.record import Record
 
-RUNS = {  # several looks at the validation set, each with a checkpoint, and epochs that end
+RUNS = {  # several evaluations, each with a checkpoint, and epochs that end
     'mnist_softmax.py': ['--steps', '1500', '--batch-size', '70'],
     'mnist_cnn.py': ['--steps', '40', '--batch-size', '70', '--validation-size', '500'],
     'mnist_cnn_deep.py': ['--steps', '20', '--batch-size', '40', '--validation-size', '500'],

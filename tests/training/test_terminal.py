@@ -44,7 +44,7 @@ def test_images_that_are_no_digits_are_counted_apart(capsys):
         data = Thing(name='MNIST', train=Thing(num_examples=len(some), labels=some))
         progress.announce(data, record, model)
     with_outliers, without = capsys.readouterr().err.splitlines()
-    assert with_outliers.startswith('MNIST, 5 training images (3 digits and 2 that are none); ')
+    assert with_outliers.startswith('MNIST, 5 training images (3 digits, 2 non-digits); ')
     assert without.startswith('MNIST, 3 training images; ')
 
 

@@ -23,7 +23,7 @@ def test_layers_come_when_asked_for_and_say_how_a_pixel_came_about(window):
     captions = page.page.locator('#layers figcaption').all_inner_texts()
     assert [caption.split('.')[0] for caption in captions] == [
         'conv1: 32 maps of 28 × 28', 'conv2: 64 maps of 14 × 14', 'fc1: 1024 units']
-    assert all(re.search(r'Spoke most for the 5: (maps|units) \d+', each) for each in captions)
+    assert all(re.search(r'Contributed most to the 5: (maps|units) \d+', each) for each in captions)
     canvas = page.page.locator('#layers canvas').nth(1)
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()  # 16 maps of 14 pixels and a gap in a row, 241 pixels in all

@@ -96,7 +96,7 @@ def test_layers_are_those_of_the_classifier(server, cnn_run):
         by_map = layer.values if layer.values.ndim == 1 else np.moveaxis(layer.values, 2, 0)
         assert values / 255 * found['most'] == pytest.approx(
             np.minimum(by_map, found['most']), abs=found['most'] / 400)
-        assert found['spoke'] == pytest.approx(layer.spoke, abs=1e-3)
+        assert found['contribution'] == pytest.approx(layer.contribution, abs=1e-3)
     assert answer['pixel']['sum'] == pytest.approx(layers.pixel(image, 1, 5, 6, 7)['sum'], abs=1e-3)
     for wrong in ('1', '1,2,3,a', '9,0,0,0', '0,0,28,0', '0,0,-1,0'):
         status, _, refused = read(server, CANVAS, path=f'/predict?pixel={wrong}')

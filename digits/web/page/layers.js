@@ -3,7 +3,7 @@ import { signed, text } from './text.js';
 import { announce } from './answer.js';
 import { explain } from './ask.js';
 
-const MOST = 3;                   // maps of a layer that are framed: those that spoke most
+const MOST = 3;                   // maps of a layer that are framed: those that contributed most
 const DENSE = 96;                 // units of a dense layer in a row
 
 const $ = (id) => document.getElementById(id);
@@ -14,7 +14,8 @@ let chosen = null;                // the pixel that is explained: {layer, map, r
 export function showLayers(answer) {
   layers = answer.layers.map((layer) => ({ ...layer, ...gridOf(layer.shape),
     bytes: Uint8Array.from(atob(layer.values), (byte) => byte.charCodeAt(0)),
-    best: layer.spoke.map((_, map) => map).sort((a, b) => layer.spoke[b] - layer.spoke[a]) }));
+    best: layer.contribution.map((_, map) => map)
+      .sort((a, b) => layer.contribution[b] - layer.contribution[a]) }));
   digit = answer.digit;
   if (!layers.length) {
     $('layers').textContent = text.noLayers;
@@ -64,11 +65,11 @@ function corner({ across, height, width, gap }, map) {
 }
 
 function paint(layer, at) {
-  const { across, height, width, gap, maps, bytes, best, spoke } = layer;
+  const { across, height, width, gap, maps, bytes, best, contribution } = layer;
   const figure = $('layers').children[at + 1];
   const words = text.layer(layer.name, layer.shape);
-  figure.firstChild.textContent = `${words}. ${text.spokeMost(digit,
-    best.slice(0, MOST).filter((map) => spoke[map] > 0).map((map) => map + 1), layer.dense)}`;
+  figure.firstChild.textContent = `${words}. ${text.contributedMost(digit,
+    best.slice(0, MOST).filter((map) => contribution[map] > 0).map((map) => map + 1), layer.dense)}`;
   const canvas = figure.lastChild;
   canvas.setAttribute('aria-label', words);
   canvas.width = Math.min(across, maps) * (width + gap) + gap;
@@ -93,7 +94,7 @@ function paint(layer, at) {
     if (!layer.dense) context.strokeRect(left - 0.5, top - 0.5, width + 1, height + 1);
     return [left, top];
   };
-  for (const map of best.slice(0, MOST)) if (spoke[map] > 0) frame(map, '--frame');
+  for (const map of best.slice(0, MOST)) if (contribution[map] > 0) frame(map, '--frame');
   if (chosen && chosen.layer === at) {
     const [left, top] = frame(chosen.map, '--point');
     context.fillRect(left + chosen.column, top + chosen.row, 1, 1);
@@ -124,7 +125,7 @@ function strongest(at, map) {
 }
 
 // Arrow keys move from pixel to pixel, and over the edge of a map into the next one; with Shift
-// from map to map. Home goes to the strongest pixel of the map that spoke most.
+// from map to map. Home goes to the strongest pixel of the map that contributed most.
 function move(event, at) {
   const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const layer = layers[at];
@@ -156,10 +157,11 @@ async function choose(pixel, aloud = false) {
   for (const at of new Set([before ? before.layer : pixel.layer, pixel.layer])) paint(layers[at], at);
   const layer = layers[pixel.layer];
   const rank = layer.best.indexOf(pixel.map);
-  const spoke = text.spoke(digit, layer.spoke[pixel.map], rank + 1, layer.maps, layer.dense);
+  const contribution = text.contribution(digit, layer.contribution[pixel.map], rank + 1,
+    layer.maps, layer.dense);
   if (layer.dense) {
     const value = (layer.bytes[pixel.map] / 255 * layer.most).toFixed(2);
-    showWords([`${text.unit(layer.name, pixel.map + 1)}: ${value}. ${spoke}`], [], aloud);
+    showWords([`${text.unit(layer.name, pixel.map + 1)}: ${value}. ${contribution}`], [], aloud);
     return;
   }
   if (asking) return;             // the newest is explained when this one is
@@ -169,7 +171,7 @@ async function choose(pixel, aloud = false) {
   if (chosen !== pixel && chosen) choose(chosen, aloud);
   else if (found && chosen) {
     const words = [text.place(layer.name, pixel.map + 1, pixel.row + 1, pixel.column + 1),
-      text.sum(found.sum, found.after, layer.stage), spoke];
+      text.sum(found.sum, found.after, layer.stage), contribution];
     showWords(words, found.channels, aloud);
   }
 }

@@ -23,15 +23,15 @@ export const TEXT = {
     choose: 'Picture …', drop: 'Drop the picture here', paste: 'You can also paste a picture, or drop one here.',
     answer: 'Answer', seen: 'What it sees', probabilities: 'Probabilities',
     maps: 'From pixels to the answer', run: 'Read by',
-    mapsIdea: 'Strong is white. Framed are the three maps that spoke most for the answer. Point at a '
-      + 'pixel, or go there with the arrow keys, and see the sum behind it.',
+    mapsIdea: 'Strong is white. Framed are the three maps that contributed most to the answer. '
+      + 'Point at a pixel, or go there with the arrow keys, and see the sum behind it.',
     noLayers: 'This network has no hidden layer: each digit’s bar is one sum over all 784 pixels.',
     layer: (name, [maps, height, width]) => (height ? `${name}: ${maps} maps of ${height} × ${width}`
       : `${name}: ${maps} units`),
-    spokeMost: (digit, maps, dense) => `Spoke most for the ${digit}: ${dense ? 'units' : 'maps'} `
-      + `${maps.join(', ')}`,
-    spoke: (digit, share, rank, of, dense) => `This ${dense ? 'unit' : 'map'} moved the ${digit} by `
-      + `${signed(share)}, number ${rank} of ${of}.`,
+    contributedMost: (digit, maps, dense) => `Contributed most to the ${digit}: `
+      + `${dense ? 'units' : 'maps'} ${maps.join(', ')}`,
+    contribution: (digit, share, rank, of, dense) => `This ${dense ? 'unit' : 'map'} moved the `
+      + `${digit} by ${signed(share)}, number ${rank} of ${of}.`,
     unit: (layer, unit) => `${layer}, unit ${unit}`,
     place: (layer, map, row, column) => `${layer}, map ${map}, row ${row}, column ${column}:`,
     sum: (sum, after, stage) => `the sum is ${signed(sum)}, ${stage || 'which is passed on as'} `
@@ -65,9 +65,9 @@ export const TEXT = {
     noLayers: '이 모델에는 은닉층이 없습니다. 막대 하나가 784개 픽셀의 가중합 하나입니다.',
     layer: (name, [maps, height, width]) => (height
       ? `${name}: ${height} × ${width} 특징 맵 ${maps}개` : `${name}: 유닛 ${maps}개`),
-    spokeMost: (digit, maps, dense) => `${digit}에 가장 크게 기여: ${dense ? '유닛' : '맵'} `
+    contributedMost: (digit, maps, dense) => `${digit}에 가장 크게 기여: ${dense ? '유닛' : '맵'} `
       + `${maps.join(', ')}`,
-    spoke: (digit, share, rank, of, dense) => `이 ${dense ? '유닛' : '맵'}의 ${digit}에 대한 기여도는 `
+    contribution: (digit, share, rank, of, dense) => `이 ${dense ? '유닛' : '맵'}의 ${digit}에 대한 기여도는 `
       + `${signed(share)}(${of}개 중 ${rank}위)입니다.`,
     unit: (layer, unit) => `${layer}, 유닛 ${unit}`,
     place: (layer, map, row, column) => `${layer}, 맵 ${map}, ${row}행 ${column}열:`,
