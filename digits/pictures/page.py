@@ -114,10 +114,14 @@ def _digits_in(ink, mask, lines):
     rows = columns = None
     if found_tables:
         found, rows, columns = cells.digits_in(found, found_tables)
+    else:
+        found = segmentation.digits_in(found)
+    if not len(found):
+        raise UserError(segmentation.NO_DIGITS)
+    if found_tables:
         order = cells.order_of(found.boxes, rows, columns, found_tables)
         rows, columns = rows[order], columns[order]
     else:
-        found = segmentation.digits_in(found)
         order = np.concatenate(segmentation.lines_of(found.boxes))
     if found.sizes.prod(1).sum() > MAX_OVERLAP * ink.size:
         raise UserError(segmentation.NO_DIGITS)
@@ -135,7 +139,7 @@ def _in_tables(ink, mask, lines, ruled, found_tables):
     """
     if not found_tables:
         return ink, None, []
-    printed = np.logical_or.reduce([table.mask(mask.shape) for table in found_tables])
+    printed = tables.drawn(found_tables, mask.shape)
     printed |= cells.outside(ruled, found_tables)
     printed |= _large_outside(lines & ~printed, found_tables)
     bare = np.where(printed, 0, ink)
@@ -144,7 +148,7 @@ def _in_tables(ink, mask, lines, ruled, found_tables):
     kept = cells.without_lines(own, printed & lines, thick)
     bare[kept] = ink[kept]
     found = _without_dust(kept)
-    near = np.logical_or.reduce([table.mask(mask.shape, 5) for table in found_tables])
+    near = tables.drawn(found_tables, mask.shape, 5)
     found = found.kept(~(_remains(found, near, 2 * thick + 1) |
                          _are_long(found, found_tables) & cells.lie_outside(found, found_tables)))
     beside = parts.dilated(printed, 1)

@@ -26,9 +26,9 @@ def find(mask: np.ndarray) -> np.ndarray:
                for rest in (mask & ~across & ~down, mask & ~across)]
     long = [[each.end - each.start > 2.5 * height for each in lines] for height in heights]
     long[1][1][:] = False
+    meetings = [_meetings(lines[k], lines[1 - k], mask.shape[1 - k], least // 4) for k in (0, 1)]
     while True:  # fewer each time, until those that are left hold each other
-        held = [_held(lines[k], lines[1 - k], ruled[1 - k], mask.shape[1 - k], least // 4)
-                for k in (0, 1)]
+        held = [_held(meetings[k], ruled[1 - k]) for k in (0, 1)]
         kept = [(held[k] >= 2) | (held[k] == 1) & long[0][k] | long[1][k] for k in (0, 1)]
         if all((a == b).all() for a, b in zip(kept, ruled)):
             break
@@ -114,23 +114,31 @@ def _fitted(found, least):
         start, end, y - slope * x, slope, thickness, spread)))
 
 
-def _held(lines, others, kept, side, reach):
-    """How many ends of each line, 0 to 2, meet one of those across that are `kept` or the edge."""
+def _meetings(lines, others, side, reach):
+    """Which lines [n] meet which of those across [m]: between their ends, bool [n, m], and at each
+    end, bool [2, n, m]; and which ends meet the picture's edge, bool [2, n].
+    """
     middle = (lines.at + lines.slope * (lines.start + lines.end) / 2)[:, None]
     there = others.at + others.slope * middle
-    meets = (kept & (others.start - reach < middle) & (middle < others.end + reach) &
-             (lines.start[:, None] < there) & (there < lines.end[:, None]))
-    # Found twice, with two gaps, a printed line counts twice.
-    held = np.where(meets.sum(1) >= 10, 2, 0)
+    between = ((others.start - reach < middle) & (middle < others.end + reach) &
+               (lines.start[:, None] < there) & (there < lines.end[:, None]))
+    ends, edges = [], []
     for column in (lines.start, lines.end):
         row = (lines.at + lines.slope * column)[:, None]
         there = others.at + others.slope * row
-        meets = (kept & (abs(there - column[:, None]) < reach + others.thickness) &
-                 (others.start - reach < row) & (row < others.end + reach)).any(1)
-        edge = ((np.minimum(column, side - column) < reach) &
-                (lines.end - lines.start > 40 * lines.thickness))
-        held += meets | edge
-    return held
+        ends.append((abs(there - column[:, None]) < reach + others.thickness) &
+                    (others.start - reach < row) & (row < others.end + reach))
+        edges.append((np.minimum(column, side - column) < reach) &
+                     (lines.end - lines.start > 40 * lines.thickness))
+    return between, np.array(ends), np.array(edges)
+
+
+def _held(meetings, kept):
+    """How many ends of each line, 0 to 2, meet one of those across that are `kept` or the edge."""
+    between, ends, edges = meetings
+    # Found twice, with two gaps, a printed line counts twice.
+    held = np.where((between & kept).sum(1) >= 10, 2, 0)
+    return held + ((ends & kept).any(2) | edges).sum(0)
 
 
 def _on(lines, kept, shape):

@@ -208,7 +208,10 @@ def _seam(mask):
 
 
 def _without_marks(found):
-    """Without what is too small for a digit, compared with its neighbours, and without slashes."""
+    """Without what is too small for a digit, compared with its neighbours, and without slashes.
+
+    All of them if nothing would be left.
+    """
     boxes, tall = found.boxes, found.sizes[:, 1]
     lines = lines_of(boxes)
     heights = _line_heights(boxes, lines)
@@ -224,7 +227,7 @@ def _without_marks(found):
                          boxes[part, 3] - boxes[[before, after], 3].max())
             if beyond > 0.05 * heights[part] and _leans(*found.pixels_of(part)):
                 keep[part] = False
-    return found.kept(keep)
+    return found.kept(keep | (not keep.any()))
 
 
 def _leans(rows, columns):

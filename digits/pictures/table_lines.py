@@ -35,9 +35,8 @@ class Lines(NamedTuple):
         """Only the `chosen`, in that order."""
         return Lines(*(values[chosen] for values in self))
 
-    def mask(self, height: int, wider: float) -> np.ndarray:
-        """Their pixels, bool [height, w], and so many more rows at each side."""
-        mask = np.zeros((height, self.at.shape[1]), bool)
+    def draw(self, mask: np.ndarray, wider: float) -> None:
+        """Set `mask`, bool [h, w], where they are, and in so many more rows at each side."""
         for at, thickness, printed in zip(self.at, self.thickness, self.printed):
             if not thickness:
                 continue  # an edge that is not printed
@@ -45,9 +44,8 @@ class Lines(NamedTuple):
             half = thickness / 2 + wider
             for off in range(-int(half + 0.5), int(half + 0.5) + 1):
                 rows = np.floor(at[along] + 0.5).astype(int) + off
-                inside = (rows >= 0) & (rows < height)
+                inside = (rows >= 0) & (rows < len(mask))
                 mask[rows[inside], along[inside]] = True
-        return mask
 
 
 def find(mask: np.ndarray, least: int) -> Lines:

@@ -1,9 +1,9 @@
 """Printed tables of a page: lines that cross each other, and the cells between them."""
-from typing import List, NamedTuple, Tuple
+from typing import List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from digits.pictures import table_lines
+from digits.pictures import parts, table_lines
 from digits.pictures.table_lines import Lines
 
 
@@ -23,24 +23,40 @@ class Table(NamedTuple):
     def places_of(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """The place in `cells`, flat, of each pixel [n]; -1 outside the table."""
         n, m = self.cells.shape
-        height, width = self.down.at.shape[1], self.across.at.shape[1]
-        row = _lines_before(self.across.at, height)[rows, columns].astype(int) - 1
-        column = _lines_before(self.down.at, width)[columns, rows].astype(int) - 1
-        inside = (row >= 0) & (row < n) & (column >= 0) & (column < m)
-        return np.where(inside, row * m + column, -1)
+        left, right = _range(self.down.at, self.across.at.shape[1])
+        top, bottom = _range(self.across.at[:, left:right], self.down.at.shape[1])
+        row = _lines_before(self.across.at[:, left:right] - top, bottom - top) - 1
+        column = _lines_before(self.down.at[:, top:bottom] - left, right - left).T - 1
+        place = np.where((row >= 0) & (row < n) & (column >= 0) & (column < m),
+                         row.astype(int) * m + column, -1)
+        near = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
+        result = np.full(len(rows), -1)
+        result[near] = place[rows[near] - top, columns[near] - left]
+        return result
 
-    def mask(self, shape: Tuple[int, int], wider: float = 2) -> np.ndarray:
-        """The pixels of its lines, bool [h, w], and so many more at each side."""
-        return self.across.mask(shape[0], wider) | self.down.mask(shape[1], wider).T
+
+def drawn(tables: Sequence[Table], shape: Tuple[int, int], wider: float = 2) -> np.ndarray:
+    """The pixels of the tables' lines, bool [h, w], and so many more at each side."""
+    mask = np.zeros(shape, bool)
+    for table in tables:
+        table.across.draw(mask, wider)
+        table.down.draw(mask.T, wider)
+    return mask
+
+
+def _range(at, size):
+    """The first of `size` rows that lines lie in, `at` [lines, w], and the one after the last."""
+    first, last = np.clip([np.floor(at.min()), np.floor(at.max()) + 2], 0, size).astype(int)
+    return first, last
 
 
 def _lines_before(at, height):
-    """How many lines each pixel of a picture lies below, int16 [height + 1, w]; `at` [lines, w]."""
+    """How many lines each pixel of a picture lies below, int16 [height, w]; `at` [lines, w]."""
     width = at.shape[1]
     counts = np.zeros([height + 1, width], np.int16)
     for first in np.clip(np.floor(at) + 1, 0, height).astype(int):  # the first row below a line
         counts[first, np.arange(width)] += 1
-    return np.cumsum(counts, axis=0, out=counts)
+    return np.cumsum(counts, axis=0, out=counts)[:height]
 
 
 def may_be_lines(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -131,7 +147,7 @@ def _tables(across, down):
     upper, left = _sides(across.printed, x), _sides(down.printed, y.T).T
     _clear(across.printed, x, upper)
     _clear(down.printed, y.T, left.T)
-    cells = _joined(np.arange(n * m).reshape(n, m), ~upper, ~left)
+    cells = _joined(~upper, ~left)
     for blank, lines, others, sides in (((cells < 0).all(1), across, down, left),
                                         ((cells < 0).all(0), down, across, upper.T)):
         if blank.any():
@@ -169,20 +185,19 @@ def _clear(printed, places, sides):
             line[first + 4:last - 3] = False
 
 
-def _joined(cells, open_up, open_left):
-    """`cells` [n, m] with one number for those that no printed line parts; -1 if open outside."""
-    n, m = cells.shape
-    whole = np.pad(cells, 1, mode='constant', constant_values=-1)
-    while True:
-        before = whole.copy()
-        for i, j in np.argwhere(open_up):
-            pair = whole[i:i + 2, j + 1]
-            pair[:] = pair.min()
-        for i, j in np.argwhere(open_left):
-            pair = whole[i + 1, j:j + 2]
-            pair[:] = pair.min()
-        if (whole == before).all():
-            return whole[1:-1, 1:-1]
+def _joined(open_up, open_left):
+    """The cells int [n, m]: one number for those that no printed line parts; -1 if open outside.
+
+    open_up: bool [n + 1, m]; open_left: bool [n, m + 1]
+    """
+    n, m = len(open_left), open_up.shape[1]
+    space = np.zeros([2 * n + 1, 2 * m + 1], bool)  # a cell, a side or a corner in each place
+    space[1::2, 1::2] = True
+    space[::2, 1::2], space[1::2, ::2] = open_up, open_left
+    labels = parts.label(np.pad(space, 1, mode='constant', constant_values=True))
+    cells = labels[2:-1:2, 2:-1:2]
+    _, first, which = np.unique(cells, return_index=True, return_inverse=True)
+    return np.where(cells == labels[0, 0], -1, first[which.reshape(n, m)])
 
 
 def _closed(across, down):

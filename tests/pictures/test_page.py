@@ -289,6 +289,41 @@ def test_nothing_gives_a_traceback(hand):
     assert outcomes['boxes'] > 30
 
 
+def falling(heights):
+    """A line of 0s, most of them far smaller than the first."""
+    image = Image.new('L', (60 * len(heights) + 120, 300), 'white')
+    for number, tall in enumerate(heights, 1):
+        box = [60 * number - max(tall // 4, 3), 150 - tall // 2,
+               60 * number + max(tall // 4, 3), 150 + tall // 2]
+        ImageDraw.Draw(image).ellipse(box, outline='black', width=3 if tall > 20 else 2)
+    return image
+
+
+def dashes_in_cells(side=80, cells=8):
+    """A table that holds a dash in each cell."""
+    image = Image.new('L', (side * cells + 160,) * 2, 'white')
+    draw = ImageDraw.Draw(image)
+    for k in range(cells + 1):
+        at, end = 50 + side * k, 52 + side * cells
+        draw.rectangle((50, at, end, at + 2), 'black')
+        draw.rectangle((at, 50, at + 2, end), 'black')
+    for k in range(cells * cells):
+        left, top = 70 + side * (k % cells), 88 + side * (k // cells)
+        draw.rectangle((left, top, left + 39, top + 4), 'black')
+    return image
+
+
+def test_where_all_look_like_marks_all_are_digits():
+    """The small ones are small beside the large one, and that is not of their line's height."""
+    left, _, right, _ = pages.find(falling([100, 40, 38] + [18] * 9)).boxes.T
+    assert {60 * number for number in range(4, 13)} <= set((left + right) // 2)
+
+
+def test_a_table_of_dashes_has_no_digits():
+    with pytest.raises(UserError, match='no digits found'):
+        pages.find(dashes_in_cells())
+
+
 def stripes(step, slanted):
     """Lines of one pixel, each `step` pixels, over all of 1,000 x 1,000 pixels."""
     rows, columns = np.indices((1000, 1000))

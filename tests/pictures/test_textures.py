@@ -36,10 +36,28 @@ def textures(side):
     walls[::2, ::2] = False
     walls[::2, 1::2] = random.rand(*walls[::2, 1::2].shape) > 0.5
     yield 'maze', np.kron(walls, np.ones((4, 4), bool))
+    u, v = x % 74, y % 74
+    boxes = (u < 54) & (v < 54) & ((u % 26 < 2) | (v % 52 < 2))
+    yield 'pairs of cells', ~(boxes & ((x + y) % 4 < 2))
+    yield 'spiral', spiral(side, int(0.7 * side), 13)
     text = Image.new('L', (side, side), 255)
     for line in range(0, side, 14):
         ImageDraw.Draw(text).text((3, line), 'lorem ipsum dolor sit amet 0123456789 ' * 12, fill=0)
     yield 'text', np.asarray(text) > 127
+
+
+def spiral(side, length, pitch):
+    """Each line of it holds the next one; beside it, 2,000 lines that nothing holds."""
+    y, x = np.indices((side, side))
+    beside = ((y > length + 40) & (y % 5 < 1) & (x % 110 < 64) |
+              (x > length + 40) & (y > length / 2) & (x % 5 < 1) & (y % 110 < 64))
+    image = Image.fromarray(np.uint8(255 * ~beside))
+    draw, middle = ImageDraw.Draw(image), length // 2
+    draw.line([(middle + (middle - pitch * ((k - 1) // 4)) * (1 if k % 4 in (1, 2) else -1),
+                middle + (middle - pitch * (k // 4)) * (1 if k % 4 > 1 else -1))
+               for k in range(1, 4 * (middle - 33) // pitch)], fill=0)
+    draw.ellipse((length + 60, 60, side - 60, length // 2), outline=0, width=14)
+    return np.asarray(image) > 0
 
 
 CHILD = """
@@ -91,8 +109,12 @@ def test_textures_cost_seconds_and_little_memory(tmp_path):
 
 @pytest.mark.slow
 def test_the_worst_of_large_ones_do_so_too(tmp_path):
-    """A maze took 15 seconds while each pixel was compared with each of its 200 lines."""
-    check(tmp_path, SIDE, ('maze', 'grid'))
+    """A maze took 15 seconds while each pixel was compared with each of its 200 lines.
+
+    Pairs of cells took two minutes and 8 GB while each of 700 tables was a mask of the page, the
+    spiral 20 seconds while its lines were compared anew for each turn.
+    """
+    check(tmp_path, SIDE, ('maze', 'grid', 'pairs of cells', 'spiral'))
 
 
 @pytest.mark.slow
