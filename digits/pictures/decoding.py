@@ -26,7 +26,9 @@ ENDINGS = ('.png', '.apng', '.jpg', '.jpeg', '.jpe', '.jfif', '.bmp', '.gif', '.
            '.hif', '.avif', '.avifs')
 # What a file may cost: 1 GB and some seconds at worst, whoever made it.
 MAX_FILE_BYTES = 2 ** 28
+MAX_SIDE = 2 ** 16 - 1  # pixels: a JPEG has no longer one; Pillow has a pointer for each row
 MAX_PIXELS = 90_000_000
+MAX_PIXELS_TRANSPARENT = 60_000_000  # Pillow copies them to make them smaller
 MAX_PIXELS_BY_FORMAT = {
     'Jpeg': 201_000_000,  # decoded at an eighth of its size; phones make 200 million
     'Heif': 110_000_000,  # phones make 108 million
@@ -103,9 +105,13 @@ def open_picture(path: Picture, max_side: Optional[int] = None,
             image = decoder(file)
             if kind == 'Jpeg' and _in_several_scans(image, data, file.tell()):
                 most = min(MAX_PIXELS, max_pixels)
+            if image.getbands()[-1] in 'Aa' or 'transparency' in image.info:
+                most = min(MAX_PIXELS_TRANSPARENT, most)
             pixels = image.width * image.height
             if pixels > most:
                 raise Image.DecompressionBombError
+            if max(image.size) > MAX_SIDE:
+                raise UserError(f'is longer than {MAX_SIDE:,} pixels; cut it into smaller ones')
             if max_side or pixels > MAX_PIXELS:
                 image.draft(None, (max_side or 2 ** 12,) * 2)
             if 'progressive' in image.info:  # 64 kB of this JPEG can be half a minute's work

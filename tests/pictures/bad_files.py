@@ -43,8 +43,8 @@ def chunk(kind, data=b''):
     return struct.pack('>L', len(data)) + kind + data + struct.pack('>L', zlib.crc32(kind + data))
 
 
-def png(*chunks, side=9):
-    header = struct.pack('>LLBBBBB', side, side, 8, 0, 0, 0, 0)
+def png(*chunks, side=9, colours=0):
+    header = struct.pack('>LLBBBBB', side, side, 8, colours, 0, 0, 0)
     return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + b''.join(chunks) + chunk(b'IEND')
 
 
@@ -114,6 +114,10 @@ FILES = {  # name: the bytes, and what is said of them
                   'no ink found; give a picture of one digit, darker or lighter than the paper'),
     'large.ppm': (b'P6 10000 9001 255\n', LARGE),
     'large.png': (png(side=30000), LARGE),
+    'transparent.png': (png(side=8000, colours=6), 'has more than 60,000,000 pixels'),
+    'transparent colour.png': (png(chunk(b'tRNS', bytes(2)), chunk(b'IDAT'), side=8000),
+                               'has more than 60,000,000 pixels'),
+    'long.ppm': (b'P5 1 65536 255\n', 'is longer than 65,535 pixels; cut it into smaller ones'),
     'canvas.gif': (b'GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\1\0\1\0\0\2\2\x44\1\0;', LARGE),
     'frame.gif': (b'GIF89a\1\0\1\0\0\0\0,\xff\xff\xff\xff\xff\xff\xff\xff\0\2\2\x44\1\0;', LARGE),
     'large.jpg': (file_of(page(), 'JPEG').replace(b'\0\x18\0\x18', b'\x40\0\x40\0'),
