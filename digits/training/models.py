@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
+from digits.errors import UserError
 from digits.training.checkpoints import ArrayCheckpoints, Checkpoints, SaverCheckpoints
 
 CHUNK = 1000  # images at a time, to save memory
@@ -73,12 +74,17 @@ class GraphModel(Model):
 
     session: may be None and set later; saver: the tf.train.Saver that writes checkpoints;
     learning_rate: a tensor, if it is not constant.
+    Raises UserError if the loss or the accuracy is not a scalar.
     """
 
     def __init__(self, session: Any, saver: Any, images: Any, labels: Any, logits: Any, loss: Any,
                  accuracy: Any, learning_rate: Any = None):
         from digits import tensorflow_v1  # the NumPy script runs without it
         from digits.training import graph
+        for name, tensor in (('loss', loss), ('accuracy', accuracy)):
+            if tensor.shape.ndims:
+                raise UserError(f'{name} is a tensor of the shape {tensor.shape}, and must be one '
+                                f'number: take tf.reduce_mean({name})')
         self._tf, self._found = tensorflow_v1.tf, graph
         self.session, self._saver = session, saver
         self._images, self._labels, self._logits = images, labels, logits

@@ -55,6 +55,12 @@ def print_interruption(args: argparse.Namespace, record: Record, folder: Path,
           f'    {command_line.quoted(command)}', file=sys.stderr)
 
 
+def print_unscored(args: argparse.Namespace, folder: Path) -> None:
+    """Say on stderr that a lesson ended without scoring its run."""
+    print(f'{args.script}.py: the run in {from_here(folder)} is not scored: end the with block '
+          'with  return run.finish()', file=sys.stderr)
+
+
 def _python():
     """'python' if a shell finds this interpreter by that name, else its path."""
     found = shutil.which('python')

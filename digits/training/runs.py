@@ -5,6 +5,7 @@ import math
 import time
 from typing import Any, Iterator, Optional
 
+import numpy as np
 from tqdm import tqdm
 
 from digits import command_line
@@ -35,6 +36,7 @@ class Run:
         self._summaries: Any = None
         self._saved_step, self._evaluated_step, self._training_seconds = 0, -1, 0.0
         self._saved_at = time.monotonic()
+        self._left = False
 
     def __enter__(self) -> 'Run':
         with contextlib.ExitStack() as stack:
@@ -102,8 +104,8 @@ class Run:
                     raise SystemExit(128 + self._signals.received)
 
     def _finite_loss(self):
-        if self.loss is None:
-            raise UserError('the loop does not set run.loss; end a step with  '
+        if self.loss is None or np.ndim(self.loss):
+            raise UserError('the loop does not set run.loss to a number; end a step with  '
                             '_, run.loss = session.run([train_step, loss], ...)', 1)
         self._check_finite(self.loss, 'loss')
         return self.loss
@@ -135,7 +137,13 @@ class Run:
         self._folder.keep_checkpoints(self._checkpoints)
 
     def finish(self) -> float:
-        """Score the test set, print the results, complete run.json; returns the test accuracy."""
+        """Score the test set, print the results, complete run.json; returns the test accuracy.
+
+        Raises UserError (status 1) after the end of the run's context.
+        """
+        if self._left:
+            raise UserError('run.finish() is called after the end of the with block, where the '
+                            'session is closed; indent it', 1)
         if self._evaluated_step != self.step:
             self._evaluate()
         with command_line.waiting('scoring the test images', self._args.quiet):
@@ -150,7 +158,10 @@ class Run:
         return final.accuracy
 
     def __exit__(self, kind, error, trace):
+        self._left = True
         try:
+            if kind is None and self.record.status != 'finished':
+                progress.print_unscored(self._args, self._folder.path)
             if self._signals.received and kind is SystemExit:
                 if self._saved_step != self.step:
                     self._save()

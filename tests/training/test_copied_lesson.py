@@ -178,12 +178,22 @@ def test_runs_of_different_texts_are_never_averaged(project, tmp_path):
         assert f'{Record.read(run).test_accuracy:.4f}' in shown
 
 
-def test_a_loop_that_sets_no_loss_is_told_so(project):
-    changed(project, 'mine.py', '_, run.loss = session.run([train_step, loss], feed_dict)',
-            'session.run(train_step, feed_dict)', of='mnist_softmax.py')
-    result = project.run('mine.py', '--steps', '20')
-    assert result.returncode == 1 and 'Traceback' not in result.stderr
-    assert 'does not set run.loss' in result.stderr
+@pytest.mark.parametrize(('line', 'mistake', 'status', 'sentence'), [
+    ('_, run.loss = session.run([train_step, loss], feed_dict)',
+     'session.run(train_step, feed_dict)', 1, 'the loop does not set run.loss to a number'),
+    ('_, run.loss = session.run(', 'run.loss = session.run(', 1,
+     'the loop does not set run.loss to a number'),
+    ('run.finish()', 'run', 0, 'the run in .* is not scored: end the with block with  return'),
+    ('        return run.finish()', '    return run.finish()', 1,
+     r'run.finish\(\) is called after the end of the with block'),
+    ('tf.reduce_mean(tf.cast(correct, tf.float32))', 'tf.cast(correct, tf.float32)', 2,
+     r'accuracy is a tensor of the shape \(.*,\), and must be one number: take tf.reduce_mean'),
+], ids=['no loss', 'a list', 'no end', 'end outside', 'not reduced'])
+def test_a_mistake_in_the_loop_is_one_sentence(project, line, mistake, status, sentence):
+    changed(project, 'mine.py', line, mistake, of='mnist_softmax.py')
+    result = project.run('mine.py', '--steps', '5', '--quiet')
+    assert re.match(f'mine.py: {sentence}', result.stderr.splitlines()[-1]), result.stderr
+    assert 'Traceback' not in result.stderr and result.returncode == status
 
 
 def test_random_numbers_that_no_checkpoint_remembers_are_told(project):
