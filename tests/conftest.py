@@ -17,8 +17,8 @@ from digits.datasets import idx, strokes
 
 # Several processes share one GPU badly, and expected values are a processor's.
 os.environ['CUDA_VISIBLE_DEVICES'] = '-1'
-HOME = Path(__file__).resolve().parent.parent
-MNIST = Path(os.environ.get('MNIST_DATA_DIR') or HOME / 'data')
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+MNIST = Path(os.environ.get('MNIST_DATA_DIR') or PROJECT_ROOT / 'data')
 # Before a command: starts it as a shell starts what runs in the background, SIGINT is ignored.
 IN_BACKGROUND = ['sh', '-c', 'trap "" INT; exec "$@"', 'sh']
 NO_BROWSER = ('no browser: python -m pip install playwright, then apt-get install chromium or '
@@ -116,9 +116,9 @@ def script(small_dir):
     def run(name, *flags, environment=None, timeout=300, standard_input=os.devnull):
         with open(str(standard_input), 'rb') as file:
             return subprocess.run(
-                [sys.executable, str(HOME / name), *map(str, flags)], stdin=file,
+                [sys.executable, str(PROJECT_ROOT / name), *map(str, flags)], stdin=file,
                 capture_output=True, text=True,
-                timeout=timeout, check=False, cwd=str(HOME),
+                timeout=timeout, check=False, cwd=str(PROJECT_ROOT),
                 env={**os.environ, 'MNIST_DATA_DIR': str(small_dir), **(environment or {})})
     return run
 
@@ -146,7 +146,8 @@ class Project:
 
     def __init__(self, folder, data_dir):
         self.folder, self._data_dir = folder, data_dir
-        for path in (*HOME.glob('*.py'), HOME / 'digits', HOME / 'articles', HOME / 'data'):
+        for path in (*PROJECT_ROOT.glob('*.py'),
+                     *(PROJECT_ROOT / folder for folder in ('digits', 'articles', 'data'))):
             copy = shutil.copytree if path.is_dir() else shutil.copy
             if path.exists():
                 copy(str(path), str(folder / path.name))
@@ -218,8 +219,9 @@ class Serving:
 
     def __init__(self, run, flags, stdout):
         self.process = subprocess.Popen(
-            [sys.executable, str(HOME / 'draw.py'), '--port', '0', '--run-dir', str(run),
-             *map(str, flags)], cwd=str(HOME), stdout=stdout, stderr=subprocess.PIPE, text=True)
+            [sys.executable, str(PROJECT_ROOT / 'draw.py'), '--port', '0', '--run-dir', str(run),
+             *map(str, flags)], cwd=str(PROJECT_ROOT), stdout=stdout, stderr=subprocess.PIPE,
+            text=True)
         self.stderr = []
         for line in self.process.stderr:
             self.stderr.append(line)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from digits.errors import UserError
-from digits.paths import PROJECT_ROOT as HOME
+from digits.paths import PROJECT_ROOT
 from digits.processor import bfloat16_feature
 from digits.tensorflow_v1 import configure, open_session, tf
 
@@ -17,7 +17,7 @@ from digits.tensorflow_v1 import configure, open_session, tf
 def python(code, **environment):
     """Run code in an interpreter of its own, without this one's TensorFlow settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith('TF_')}
-    return subprocess.run([sys.executable, '-c', code], cwd=str(HOME), capture_output=True,
+    return subprocess.run([sys.executable, '-c', code], cwd=str(PROJECT_ROOT), capture_output=True,
                           text=True, check=False, env={**kept, **environment})
 
 
@@ -170,8 +170,8 @@ while len(met) < 300:
     _, value = session.run([train_step, loss], {x: images})
 print(value, flush=True)
 """
-    process = subprocess.Popen([sys.executable, '-c', code], cwd=str(HOME), stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, '-c', code], cwd=str(PROJECT_ROOT),
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == 'ready\n'
     deadline = time.monotonic() + 60
     while process.poll() is None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-HOME = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(HOME / 'bench'))
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(PROJECT_ROOT / 'bench'))
 
 import hard_pictures  # noqa: E402
 from pictures import otsu  # noqa: E402

@@ -8,7 +8,7 @@ import pytest
 import mnist_softmax
 from digits import training
 from digits.errors import UserError
-from digits.paths import PROJECT_ROOT as HOME
+from digits.paths import PROJECT_ROOT
 from digits.prediction import classifier
 from digits.training import comparison
 from digits.training.record import Record
@@ -42,7 +42,7 @@ def other_record(record, rng):
 def use(folder):
     """All that reads a run.json, but for the training."""
     parser = training.parser(
-        str(HOME / 'mnist_softmax.py'), '', steps=1000, batch_size=100, learning_rate=0.5)
+        str(PROJECT_ROOT / 'mnist_softmax.py'), '', steps=1000, batch_size=100, learning_rate=0.5)
     parser.add_argument('--decay', type=float, nargs=2, default=[0.0, 0.0])
     parser.add_argument('--wide', action='store_true')
     for reader in (lambda: training.parse_args(parser, ['--resume', '--run-dir', str(folder)]),

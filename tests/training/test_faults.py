@@ -14,13 +14,13 @@ import mnist_numpy_sigmoid
 import mnist_softmax
 from digits import locks, paths
 from digits.errors import UserError
-from digits.paths import PROJECT_ROOT as HOME
+from digits.paths import PROJECT_ROOT
 from digits.prediction import classifier
 from digits.tensorflow_v1 import tf
 from digits.training import checkpoints, folders
 from digits.training.record import Record
 
-PICTURE = HOME / 'data' / '7-chalk.jpg'
+PICTURE = PROJECT_ROOT / 'data' / '7-chalk.jpg'
 LESSONS = {'mnist_softmax': (mnist_softmax, ['--steps', '50']),
            'mnist_numpy_sigmoid': (mnist_numpy_sigmoid, ['--epochs', '10'])}
 
@@ -224,7 +224,7 @@ def privileged(*flags):
 
 def in_shell(commands, small_dir, **places):
     """A shell that may mount, with $python, $home and these places; returns what it did."""
-    places.update(MNIST_DATA_DIR=small_dir, python=sys.executable, home=HOME)
+    places.update(MNIST_DATA_DIR=small_dir, python=sys.executable, home=PROJECT_ROOT)
     return subprocess.run(
         [*privileged('-rm'), 'sh', '-c', commands], capture_output=True, text=True, check=False,
         timeout=300, env={**os.environ, **{name: str(place) for name, place in places.items()}})

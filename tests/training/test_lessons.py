@@ -23,7 +23,7 @@ from digits.tensorflow_v1 import tf
 from digits.training import checkpoints
 from digits.training.record import Record
 
-HOME = paths.PROJECT_ROOT
+PROJECT_ROOT = paths.PROJECT_ROOT
 SIGKILL = getattr(signal, 'SIGKILL', None)  # not on Windows
 SHORT = {  # enough steps to meet an epoch's end (1,000 training images), and to be quick
     'mnist_softmax.py': ['--steps', '60', '--batch-size', '50'],
@@ -190,7 +190,7 @@ def test_a_terminal_sees_a_sign_of_life_at_once(small_dir, tmp_path, quiet):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 100, 0, 0))  # rows, columns
     process = subprocess.Popen(
-        [sys.executable, str(HOME / 'mnist_softmax.py'), '--steps', '2000', '--run-dir',
+        [sys.executable, str(PROJECT_ROOT / 'mnist_softmax.py'), '--steps', '2000', '--run-dir',
          str(tmp_path / 'run'), *['--quiet'][:quiet]], stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, 'MNIST_DATA_DIR': str(small_dir)})
     os.close(theirs)
@@ -221,7 +221,7 @@ def test_numpy_script_does_without_tensorflow(small_dir, tmp_path):
     code = ('import sys; sys.modules["tensorflow"] = None\n'
             'import mnist_numpy_sigmoid\n'
             f'mnist_numpy_sigmoid.main(["--epochs", "1", "--run-dir", {str(tmp_path)!r}])')
-    result = subprocess.run([sys.executable, '-c', code], cwd=str(HOME), check=False,
+    result = subprocess.run([sys.executable, '-c', code], cwd=str(PROJECT_ROOT), check=False,
                             capture_output=True,
                             env={**os.environ, 'MNIST_DATA_DIR': str(small_dir)})
     assert result.returncode == 0, result.stderr
@@ -257,7 +257,7 @@ def test_epochs_and_steps_each_replace_the_other_s_default(lesson, flag, left_ou
 @pytest.mark.parametrize(('flags', 'words'), [
     (['--device', 'gpu'], 'TensorFlow finds no GPU'),
     (['--resume', '--run-dir', 'nowhere'], 'has no run.json'),
-    (['--run-dir', str(HOME)], 'is not empty: add --resume'),
+    (['--run-dir', str(PROJECT_ROOT)], 'is not empty: add --resume'),
 ])
 def test_a_mistake_is_told_in_a_sentence(small_dir, tmp_path, flags, words):
     if 'gpu' in flags and tf.config.experimental.list_physical_devices('GPU'):
@@ -314,7 +314,7 @@ def test_diverging_ends_with_a_sentence(called, tmp_path):
 @pytest.mark.skipif(os.name == 'nt', reason='Windows has no limit on the size of files')
 def test_a_checkpoint_that_does_not_fit_on_the_disk_is_a_sentence(small_dir, tmp_path):
     """The CNN writes 39 MB; files may have 5 MB here."""
-    command = [sys.executable, str(HOME / 'mnist_cnn.py'), '--steps', '5', '--data-dir',
+    command = [sys.executable, str(PROJECT_ROOT / 'mnist_cnn.py'), '--steps', '5', '--data-dir',
                str(small_dir), '--run-dir', str(tmp_path)]
     result = subprocess.run(['sh', '-c', 'ulimit -f 10000; exec "$@"', 'sh', *command],
                             capture_output=True, text=True, check=False)

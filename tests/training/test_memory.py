@@ -8,7 +8,7 @@ import pytest
 
 import mnist_softmax
 from digits.datasets import idx
-from digits.paths import PROJECT_ROOT as HOME
+from digits.paths import PROJECT_ROOT
 from digits.tensorflow_v1 import tf
 
 pytestmark = pytest.mark.skipif(not hasattr(os, 'wait4'), reason='asks the system for a child')
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, 'wait4'), reason='asks the syste
 
 def peak_mb(*command):
     """The most megabytes that a Python process had in memory."""
-    process = subprocess.Popen([sys.executable, *map(str, command)], cwd=str(HOME),
+    process = subprocess.Popen([sys.executable, *map(str, command)], cwd=str(PROJECT_ROOT),
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = status  # it has been waited for

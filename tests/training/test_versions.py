@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from digits.datasets import strokes
-from digits.paths import PROJECT_ROOT as HOME
+from digits.paths import PROJECT_ROOT
 
 PYTHONS = [sys.executable, *filter(None, os.environ.get('OTHER_PYTHON', '').split(os.pathsep))]
 # Of the largest logit: float32 sums in another order. Measured: 6e-7 at most.
@@ -27,7 +27,7 @@ def written(small_dir, tmp_path_factory):
         if (python, name) not in folders:
             folder = folders[python, name] = tmp_path_factory.mktemp('written') / 'run'
             flags = ['--precision', 'float32'] if 'numpy' not in name else []
-            subprocess.run([python, str(HOME / name), '--steps', '40', *flags, '--run-dir',
+            subprocess.run([python, str(PROJECT_ROOT / name), '--steps', '40', *flags, '--run-dir',
                             str(folder)], check=True, capture_output=True,
                            env={**os.environ, 'MNIST_DATA_DIR': str(small_dir)})
         return folders[python, name]
@@ -43,7 +43,7 @@ def logits(python, folder, images):
             'np.save(str(out), classifier.restore(folder).logits(np.load(str(images))))\n')
     out = images.with_name('logits.npy')
     subprocess.run([python, '-c', code, str(folder), str(images), str(out)], check=True,
-                   env={**os.environ, 'PYTHONPATH': str(HOME)})
+                   env={**os.environ, 'PYTHONPATH': str(PROJECT_ROOT)})
     return np.load(str(out))
 
 
