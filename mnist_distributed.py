@@ -17,7 +17,7 @@ from mnist_cnn import DROP_RATE, OUTLIERS, STROKES, WARP, cross_entropy, inferen
 
 def main(argv=None):
     """Be one process of a cluster, or start one; the chief returns the test accuracy."""
-    parser = training.parser(__file__, __doc__, epochs=5, batch_size=64, learning_rate=3e-3,
+    parser = training.parser(__file__, __doc__, epochs=6, batch_size=64, learning_rate=3e-3,
                              precision='auto')
     flags.add(parser)
     args = flags.parse_args(parser, argv)

@@ -46,7 +46,7 @@ BATCH_NORMALISATION = (
     'with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):\n'
     '            train_step = optimizer.minimize(loss, global_step)',
     'drop_rate: DROP_RATE}', 'drop_rate: DROP_RATE, learns: True}',
-    'OUTLIERS = 7000', 'OUTLIERS = 500')
+    'OUTLIERS = 6000', 'OUTLIERS = 500')
 FLAGS = ['--steps', '60', '--batch-size', '40', '--validation-size', '500', '--filters', '16',
          '--summary-every', '10']
 
