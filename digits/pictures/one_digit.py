@@ -16,6 +16,7 @@ from digits.pictures.normalisation import normalised
 
 MAX_SIDE = 400  # pixels: a digit a tenth of a photo wide still has 2 for each of MNIST's 20
 MIN_LENGTH = 12  # pixels: of a digit in a picture with something else
+MAX_FRAMES = 20  # parts that may be one, the heaviest: each is compared with all others
 # Sentences that draw.py's page says in its own words.
 NO_INK = 'no ink found; give a picture of one digit, darker or lighter than the paper'
 NO_DIGIT = 'no digit found: this does not look like ink on paper'
@@ -72,8 +73,9 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if could_be.any():
         weights[_along_an_edge(labels)] = 0
     weights[weights < weights.max() / 30] = 0
-    for number in np.flatnonzero(weights).tolist():
-        if _holds_more(found.boxes, weights, number) and _is_frame(found.mask_of(number)):
+    for number in np.sort(weights.argsort()[-MAX_FRAMES:]).tolist():
+        if (weights[number] and _holds_more(found.boxes, weights, number) and
+                _is_frame(found.mask_of(number))):
             weights[number] = 0
     unlikely = np.where(blots, 16, np.where(cut, 16 if could_be.any() else 4, 1))
     main = (weights / unlikely).argmax()
