@@ -127,7 +127,7 @@ def _grey(image):
     # For a result of 3 x 3, einsum is faster than BLAS.
     axis = np.linalg.eigh(np.einsum('in,jn->ij', spread, spread))[1][:, -1]
     weights = np.maximum(axis if axis.sum() > 0 else -axis, 0)
-    return cv2.transform(values, (weights / weights.sum())[None])
+    return np.minimum(cv2.transform(values, (weights / weights.sum())[None]), 1)
 
 
 def _thumbnail(grey, longest=THUMBNAIL):

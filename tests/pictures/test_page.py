@@ -2,6 +2,7 @@
 import io
 import pathlib
 import time
+import warnings
 
 import drawn_tables
 import numpy as np
@@ -322,6 +323,17 @@ def test_where_all_look_like_marks_all_are_digits():
 def test_a_table_of_dashes_has_no_digits():
     with pytest.raises(UserError, match='no digits found'):
         pages.find(dashes_in_cells())
+
+
+def test_a_coloured_card_on_white_causes_no_warning():
+    """Rounded, its white was lighter than 1: less than nothing where the ink is the lighter."""
+    colours = np.uint8([[255, 255, 255], [198, 151, 168], [170, 98, 125], [142, 47, 82]])
+    places = np.zeros([6, 8], int)
+    places[1:5, 1:7] = [[1, 1, 2, 2, 1, 1]] * 2 + [[3] * 6] * 2
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        with pytest.raises(UserError, match='no ink found'):
+            pages.find(Image.fromarray(colours[np.kron(places, np.ones([16, 16], int))]))
 
 
 def stripes(step, slanted):
