@@ -173,9 +173,11 @@ class SaverCheckpoints(Checkpoints):
             raise UserError(f'{prefix}: damaged ({_reason(error)})') from error
 
     def _assign(self, arrays):
-        operations = [variable.initializer for variable in self._variables.values()]
-        self._session.run(operations, {variable.initializer.inputs[1]: arrays[name]
-                                       for name, variable in self._variables.items()})
+        waiting = dict(self._variables)
+        while waiting:  # those with an initial tensor in common one after the other: it is fed
+            chosen = {variable.initializer.inputs[1]: name for name, variable in waiting.items()}
+            self._session.run([waiting.pop(name).initializer for name in chosen.values()],
+                              {tensor: arrays[name] for tensor, name in chosen.items()})
 
     def _pass_over(self, prefix):
         self._void.add(_step(prefix))

@@ -21,34 +21,64 @@ NOT_IN_RECIPE = MAY_DIFFER | {'seed', 'dataset', 'summary_every'}
 
 
 class Parser(command_line.Parser):
-    """A Parser that knows the option string of each flag."""
+    """A Parser that knows the actions of each flag, also of those in groups."""
 
     def __init__(self, prog: str, description: Optional[str]):
-        self.options: Dict[str, str] = {}  # {'batch_size': '--batch-size'}
+        self.options: Dict[str, List[argparse.Action]] = {}  # by name, 'batch_size'
         super().__init__(prog, description)
 
     def add_argument(self, *names: str, **options: Any) -> argparse.Action:
         """As ArgumentParser.add_argument."""
-        action = super().add_argument(*names, **options)
-        self.options[action.dest] = (action.option_strings or [''])[-1]
+        return self._noted(super().add_argument(*names, **options))
+
+    def add_argument_group(self, *names: Any, **options: Any) -> Any:
+        """As ArgumentParser.add_argument_group."""
+        return self._noting(super().add_argument_group(*names, **options))
+
+    def add_mutually_exclusive_group(self, **options: Any) -> Any:
+        """As ArgumentParser.add_mutually_exclusive_group."""
+        return self._noting(super().add_mutually_exclusive_group(**options))
+
+    def _noted(self, action):
+        self.options.setdefault(action.dest, []).append(action)
         return action
+
+    def _noting(self, group):
+        add = group.add_argument
+        group.add_argument = lambda *names, **options: self._noted(add(*names, **options))
+        return group
 
     def typed(self, name: str, value: Any) -> List[str]:
         """The command-line words that set the flag `name` to a value."""
-        if value is None or value is False:
+        if value is None:
             return []
-        values = [] if value is True else value if isinstance(value, list) else [value]
+        action = self.options[name][-1]
+        if action.nargs == 0:  # a switch, of which there may be several
+            for action in self.options[name]:
+                for word in action.option_strings:  # of BooleanOptionalAction two, without const
+                    means = not word.startswith('--no-') if action.const is None else action.const
+                    if means == value:
+                        return [word]
+            return []
         # The shorter of 1e-05 and 0.00001, but only if it is the same number.
-        return [self.options[name], *(
-            f'{word:g}' if isinstance(word, float) and float(f'{word:g}') == word else str(word)
-            for word in values)]
+        words = ['True' * each if isinstance(each, bool) else
+                 f'{each:g}' if isinstance(each, float) and float(f'{each:g}') == each else
+                 str(each) for each in (value if isinstance(value, list) else [value])]
+        if action.nargs is None:
+            words = [','.join(words)]
+        option = action.option_strings[-1:]
+        if option and len(words) == 1 and words[0].startswith('-'):
+            return [f'{option[0]}={words[0]}']
+        return [*option, *words]
 
     def given(self, argv: Optional[Sequence[str]] = None) -> Dict[str, Any]:
         """The flags on the command line, without defaults."""
-        absent = object()  # argparse sets a default only for a missing attribute
-        found = self.parse_args(argv, argparse.Namespace(
-            **dict.fromkeys(vars(self.parse_args(argv)), absent)))
-        return {name: value for name, value in vars(found).items() if value is not absent}
+        parser = copy.deepcopy(self)
+        for actions in parser.options.values():
+            for action in actions:
+                action.default = argparse.SUPPRESS
+        found = vars(parser.parse_args(argv))
+        return {name: value for name, value in found.items() if name in self.options}
 
 
 def parser(script: str, doc: Optional[str], *, steps: Optional[int] = None,
@@ -60,7 +90,11 @@ def parser(script: str, doc: Optional[str], *, steps: Optional[int] = None,
     batch_size trains on all images at once; one with precision=None does not use TensorFlow.
     A lesson may add flags of its own: run.json keeps them and --resume restores them. Those named
     like parameters of the lesson's inference are passed to it when a classifier is restored.
+    Raises UserError if the script's name is none that Python can import.
     """
+    if not Path(script).stem.isidentifier():
+        raise UserError('a lesson is imported by the name of its file: rename this one, to '
+                        'letters, digits and _ only')
     made = Parser(Path(script).name, doc)
     command_line.data_flags(made)
     made.add_argument('--epochs', type=positive_int, default=epochs, metavar='N',

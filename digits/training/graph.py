@@ -1,5 +1,5 @@
 """Find layers, their outputs and placeholders in any lesson's graph."""
-from typing import Dict, List, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
@@ -70,6 +70,12 @@ def placeholders(logits: tf.Tensor) -> List[str]:
     """The names, without scopes, of the placeholders behind the logits."""
     return [op.name.split('/')[-1] for op in _ancestors(logits)
             if op.type in ('Placeholder', 'PlaceholderWithDefault')]
+
+
+def unfed(tensors: Sequence[tf.Tensor], fed: Sequence[tf.Tensor]) -> List[str]:
+    """The names of placeholders without a default that `tensors` need, but for those `fed`."""
+    needed = {op for tensor in tensors for op in _ancestors(tensor) if op.type == 'Placeholder'}
+    return sorted(op.name for op in needed - {tensor.op for tensor in fed})
 
 
 def bytes_an_image(loss: tf.Tensor) -> int:

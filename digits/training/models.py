@@ -68,23 +68,33 @@ class Model(abc.ABC):
         """The learning rate of the next step, None if it is constant."""
         return None
 
+    def check_step(self) -> None:  # noqa: B027
+        """Raise UserError (status 1) if a step has changed nothing that is saved."""
+
 
 class GraphModel(Model):
     """A TensorFlow graph in a session: tensors of images, labels, logits [n, 10], loss, accuracy.
 
     session: may be None and set later; saver: the tf.train.Saver that writes checkpoints;
-    learning_rate: a tensor, if it is not constant.
-    Raises UserError if the loss or the accuracy is not a scalar.
+    learning_rate: a number, or a tensor if it is not constant.
+    Raises UserError for a tensor of another shape than evaluations need, [n, 784], [n] and
+    scalars, and for a further placeholder without a default.
     """
 
     def __init__(self, session: Any, saver: Any, images: Any, labels: Any, logits: Any, loss: Any,
                  accuracy: Any, learning_rate: Any = None):
         from digits import tensorflow_v1  # the NumPy script runs without it
         from digits.training import graph
-        for name, tensor in (('loss', loss), ('accuracy', accuracy)):
-            if tensor.shape.ndims:
-                raise UserError(f'{name} is a tensor of the shape {tensor.shape}, and must be one '
-                                f'number: take tf.reduce_mean({name})')
+        for name, tensor, sides, advice in (
+                ('images', images, 2, 'make it [None, 784], and reshape it in inference'),
+                ('labels', labels, 1, 'make it [None]; tf.one_hot(labels, 10) has a row for each'),
+                ('loss', loss, 0, 'take tf.reduce_mean of it, one number'),
+                ('accuracy', accuracy, 0, 'take tf.reduce_mean of it, one number')):
+            if tensor.shape.ndims not in (None, sides):
+                raise UserError(f'{name} has the shape {tensor.shape}: {advice}')
+        for name in graph.unfed([logits, loss, accuracy], [images, labels]):
+            raise UserError(f'the placeholder {name} has no value when the run is evaluated: give '
+                            'it one, with tf.placeholder_with_default')
         self._tf, self._found = tensorflow_v1.tf, graph
         self.session, self._saver = session, saver
         self._images, self._labels, self._logits = images, labels, logits
@@ -150,9 +160,16 @@ class GraphModel(Model):
                 zip(titles, self.session.run(list(tensors), {self._images: image}))]
 
     def learning_rate(self) -> Optional[float]:
-        if self._learning_rate is None:
-            return None
+        if self._learning_rate is None or isinstance(self._learning_rate, (int, float)):
+            return self._learning_rate
         return float(self.session.run(self._learning_rate))
+
+
+    def check_step(self) -> None:
+        counter = self._tf.train.get_global_step(self.graph)
+        if counter is not None and not self.session.run(counter):
+            raise UserError('global_step is still 0 after a step: give it to the optimizer, '
+                            'minimize(loss, global_step)', 1)
 
 
 class ArrayModel(Model):
@@ -167,6 +184,12 @@ class ArrayModel(Model):
         self.parameters = sum(array.size for array in arrays.values())
         self.arrays = {name: list(array.shape) for name, array in arrays.items()}
         self.versions = {}
+        self._first = {name: array.copy() for name, array in arrays.items()}
+
+    def check_step(self) -> None:
+        if all(np.array_equal(array, self._first[name]) for name, array in self._arrays.items()):
+            raise UserError('a step has changed no array of the run: update them in place, with -= '
+                            'or [:] =', 1)
 
     def checkpoints(self, folder: Path) -> ArrayCheckpoints:
         return ArrayCheckpoints(folder, self._arrays)

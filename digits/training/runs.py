@@ -78,10 +78,11 @@ class Run:
 
         After a step: progress and, from time to time, an evaluation on the validation set. There is
         a checkpoint at each evaluation and every SAVE_SECONDS. Raises UserError (status 1) if the
-        loss is not finite, SystemExit (128 + the signal's number) after a step with Ctrl-C or
-        SIGTERM.
+        loss is not finite or the first step changes nothing, SystemExit (128 + the signal's number)
+        after a step with Ctrl-C or SIGTERM.
         """
         self._begin()
+        first = self.step
         with contextlib.closing(progress.Progress(
                 self.total_steps, self.step, self._args.quiet)) as shown:
             while self.step < self.total_steps:
@@ -90,6 +91,8 @@ class Run:
                 self._training_seconds += time.perf_counter() - started
                 self.step += 1
                 loss = self._finite_loss()
+                if self.step == first + 1:
+                    self._model.check_step()
                 images = self.step * self._batch_size
                 if self._summaries and self.step % self._args.summary_every == 0:
                     self._summaries.step(self, self._batch, images, self._training_seconds)

@@ -187,13 +187,37 @@ def test_runs_of_different_texts_are_never_averaged(project, tmp_path):
     ('        return run.finish()', '    return run.finish()', 1,
      r'run.finish\(\) is called after the end of the with block'),
     ('tf.reduce_mean(tf.cast(correct, tf.float32))', 'tf.cast(correct, tf.float32)', 2,
-     r'accuracy is a tensor of the shape \(.*,\), and must be one number: take tf.reduce_mean'),
-], ids=['no loss', 'a list', 'no end', 'end outside', 'not reduced'])
+     r'accuracy has the shape \(.*,\): take tf.reduce_mean of it'),
+    ('minimize(loss, global_step)', 'minimize(loss)', 1, 'global_step is still 0 after a step'),
+    ('tf.int64, [None]', 'tf.int64, [None, 1]', 2,
+     r'labels has the shape \(.*, 1\): make it \[None\]'),
+    ('inference(images)\n', "inference(images * tf.placeholder(tf.float32, [], 'k'))\n", 2,
+     'the placeholder k has no value when the run is evaluated: give it one'),
+], ids=['no loss', 'a list', 'no end', 'end outside', 'not reduced', 'no global_step', 'shape',
+       'no default'])
 def test_a_mistake_in_the_loop_is_one_sentence(project, line, mistake, status, sentence):
     changed(project, 'mine.py', line, mistake, of='mnist_softmax.py')
     result = project.run('mine.py', '--steps', '5', '--quiet')
     assert re.match(f'mine.py: {sentence}', result.stderr.splitlines()[-1]), result.stderr
     assert 'Traceback' not in result.stderr and result.returncode == status
+
+
+def test_an_array_that_is_replaced_is_told(project):
+    changed(project, 'mine.py', 'W -= args.learning_rate * dW', 'W = W - args.learning_rate * dW',
+            of='mnist_numpy_sigmoid.py')
+    project.change('mine.py', 'b -= args.learning_rate * db', 'b = b - args.learning_rate * db')
+    result = project.run('mine.py', '--epochs', '2', '--quiet')
+    assert result.returncode == 1
+    assert result.stderr == ('mine.py: a step has changed no array of the run: update them in '
+                             'place, with -= or [:] =\n')
+
+
+def test_a_name_that_cannot_be_imported_is_refused_at_once(project):
+    shutil.copy(str(project.folder / 'mnist_softmax.py'), str(project.folder / 'my-own.py'))
+    result = project.run('my-own.py', '--steps', '2')
+    assert result.returncode == 2 and not (project.folder / 'runs').exists()
+    assert re.fullmatch('my-own.py: .* rename this one, to letters, digits and _ only\n',
+                        result.stderr)
 
 
 def test_random_numbers_that_no_checkpoint_remembers_are_told(project):

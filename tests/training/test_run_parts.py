@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from digits.errors import UserError
-from digits.training import evaluation, folders, progress, runs
+from digits.training import evaluation, flags, folders, progress, runs
 from digits.training.models import ArrayModel
 from digits.training.record import Record
 from digits.training.signals import Signals
@@ -19,6 +19,31 @@ def namespace(folder, **changes):
     return argparse.Namespace(**{
         'script': 'mine', 'recipe': '', 'seed': 3, 'run_dir': str(folder), 'resume': False,
         'data_dir': 'data', 'learning_rate': 0.1, **changes})
+
+
+@pytest.mark.parametrize('grouped', [False, True])
+@pytest.mark.parametrize(('flag', 'options', 'words'), [
+    ('--no-bias', {'dest': 'bias', 'action': 'store_false'}, ['--no-bias']),
+    ('--bias', {'action': 'store_true'}, ['--bias']),
+    ('--augment', {'action': getattr(argparse, 'BooleanOptionalAction', 'store_true'),
+                   'default': True}, ['--no-augment']),
+    ('--shift', {'type': float}, ['--shift=-0.00001']),
+    ('--note', {}, ['--note=-x']),
+    ('--sides', {'type': float, 'nargs': '+'}, ['--sides', '1.5', '2e-7']),
+    ('--layers', {'type': lambda text: [int(word) for word in text.split(',')]},
+     ['--layers', '32,16']),
+    ('--fast', {'type': bool, 'default': False}, ['--fast', '1'])])
+def test_flags_of_a_lesson_can_be_typed_again(flag, options, words, grouped):
+    if words == ['--no-augment'] and not hasattr(argparse, 'BooleanOptionalAction'):
+        pytest.skip('argparse has it since Python 3.9')
+    parser = flags.parser('mine.py', 'A lesson.', steps=10)
+    name = (parser.add_argument_group('mine') if grouped else parser).add_argument(
+        flag, **options).dest
+    args = flags.parse_args(parser, words)
+    value = vars(args)[name]
+    assert value != parser.get_default(name)
+    assert vars(parser.parse_args(args.recipe.split()))[name] == value
+    assert parser.given(words) == {name: value} and parser.given([]) == {}
 
 
 class Data:
@@ -131,6 +156,7 @@ def test_it_is_saved_between_evaluations_too(model, tmp_path, monkeypatch, secon
             if step == 3:
                 break
             run.loss = 1.0
+            model.weights()['W'][:] += 1
     assert Record.read(tmp_path / 'run').steps == saved
     kept = [int(np.load(str(path))['step']) for path in (tmp_path / 'run').glob('weights.npz')]
     assert kept == [saved] * bool(saved)

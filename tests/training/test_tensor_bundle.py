@@ -259,3 +259,15 @@ def test_slices_are_joined_as_tensorflow_joins_them(tmp_path):
     np.testing.assert_array_equal(read, expected)
     with pytest.raises(tensor_bundle.MismatchedCheckpoint):
         tensor_bundle.read(tmp_path / 'model.ckpt', {'fc/W': (np.float32, [201, 3])})
+
+
+def test_variables_with_one_initial_tensor_are_restored_each(tmp_path):
+    with tf.Graph().as_default(), tf.Session() as session:
+        start = tf.zeros([3])
+        variables = [tf.Variable(start, name=name) for name in 'abc']
+        session.run([variable.assign([number] * 3) for number, variable in enumerate(variables)])
+        saved = checkpoints.SaverCheckpoints(tmp_path, session, tf.train.Saver())
+        saved.save(7)
+        session.run(tf.global_variables_initializer())
+        assert saved.resume() == 7
+        np.testing.assert_array_equal(session.run(variables), [[0] * 3, [1] * 3, [2] * 3])
