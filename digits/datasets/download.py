@@ -117,7 +117,8 @@ def _attempt(path: Path) -> Iterator[Path]:
         if not path.is_file():
             raise
     finally:
-        shutil.rmtree(str(folder), ignore_errors=True)
+        for _ in range(5):  # an abandoned thread may yet create a file in it
+            shutil.rmtree(str(folder), ignore_errors=True)
 
 
 class _Bar(tqdm):

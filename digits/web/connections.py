@@ -90,6 +90,15 @@ class Connection(httputil.HTTPServerConnectionDelegate, httputil.HTTPMessageDele
             self._timer = asyncio.get_running_loop().call_later(seconds, self.stream.close)
 
 
+class _Stream(iostream.IOStream):
+    """Tornado 6.2, the last for Python 3.7, loops for ever over a chunk of a negative length."""
+
+    def read_bytes(self, num_bytes: int, partial: bool = False) -> Awaitable[bytes]:
+        if num_bytes < 0:
+            raise httputil.HTTPInputError(f'a chunk of {num_bytes} bytes')
+        return super().read_bytes(num_bytes, partial)
+
+
 class Listener:
     """Accepts connections on a socket, up to MAX_CONNECTIONS; needs a running event loop.
 
@@ -107,7 +116,7 @@ class Listener:
         self._stop_accepting = netutil.add_accept_handler(sock, self._accept)
 
     def _accept(self, sock, address):
-        stream = iostream.IOStream(sock)
+        stream = _Stream(sock)
         if len(self._connections) >= self._max_connections and not self._drop_slowest():
             stream.close()
             return

@@ -164,6 +164,21 @@ def test_an_interrupted_download_leaves_nothing(server, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_file_of_an_abandoned_thread_goes_too(server, tmp_path, monkeypatch):
+    """pooch's thread creates it while the folder is being deleted."""
+    really, created = os.rmdir, []
+
+    def rmdir(path, **kwargs):
+        if not created:
+            created.extend(folder / 'late' for folder in tmp_path.glob('*.part'))
+            created[0].touch()
+        really(path, **kwargs)
+
+    monkeypatch.setattr(os, 'rmdir', rmdir)
+    fetch(NAME, tmp_path, [server.base('good')], **KNOWN)
+    assert created and os.listdir(tmp_path) == [NAME]
+
+
 # Several at once
 
 def test_two_processes_at_once(server, tmp_path):

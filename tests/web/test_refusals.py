@@ -82,6 +82,15 @@ def test_a_body_without_end_is_cut_off(server):
     assert ask(server, 'GET', '/healthz')[0] == 200
 
 
+@pytest.mark.parametrize('chunk', [b'-1\r\n', b'-5\r\nabcdefgh\r\n0\r\n\r\n', b'x\r\n'])
+def test_a_chunk_without_a_length_is_refused(server, chunk):
+    """With Tornado 6.2, a negative length had kept the server busy for ever."""
+    answer = raw(server, b'POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n'
+                         b'Transfer-Encoding: chunked\r\n\r\n' + chunk)
+    assert answer.startswith(b'HTTP/1.1 400 ') or not answer  # cut off
+    assert ask(server, 'GET', '/healthz', timeout=10)[0] == 200
+
+
 STARTS = [b'POST /predict HTTP/1.1\r\n', b'GET / HTTP/1.1\r\n', b'GET /healthz HTTP/1.0\r\n', b'',
           b'POST /predict?with=image,maps&with=%ff HTTP/1.1\r\n', b'HEAD /page.js HTTP/1.1\r\n',
           b'POST http://localhost/predict HTTP/1.1\r\n', b'CONNECT evil:1 HTTP/1.1\r\n']
