@@ -80,6 +80,7 @@ else:
     tf = _import_quietly()
 from tensorflow.core.protobuf.config_pb2 import CallableOptions  # noqa: E402
 
+CONTROL_FLOW = {'Switch', 'RefSwitch', 'Merge', 'RefMerge', 'Enter', 'RefEnter'}
 IMPORT_SECONDS = time.perf_counter() - _started
 
 
@@ -164,7 +165,7 @@ class _Session(tf.Session):
 
 
 def open_session(device: str = 'auto', precision: str = 'auto') -> tf.Session:
-    """A session on the default graph; arguments and errors as in `configure`."""
+    """A session on the default graph, which is complete; arguments and errors as in `configure`."""
     return _Session(*configure(device, precision))
 
 
@@ -183,7 +184,7 @@ def _count_gpus(device):
 
 
 def configure(device: str, precision: str) -> Tuple[Any, str]:
-    """A session's configuration and precision.
+    """The configuration and the precision of a session on the default graph.
 
     device: 'auto', 'cpu', or 'gpu' ('gpu:1' for the second).
     precision: 'float32', 'bfloat16', or 'auto': bfloat16 if the processor has instructions for
@@ -215,6 +216,8 @@ def configure(device: str, precision: str) -> Tuple[Any, str]:
             raise UserError(f'--precision bfloat16: TensorFlow {tf.__version__} does not '
                             'support it; use --precision float32')
         rewrites.auto_mixed_precision_onednn_bfloat16 = 1  # RewriterConfig.ON
-    if not count:  # one operation at a time, each on all cores
+    # One operation at a time, each on all cores. This executor has no loops and branches of 1.15.
+    if not count and not any(op.type in CONTROL_FLOW
+                             for op in tf.get_default_graph().get_operations()):
         config.experimental.executor_type = 'SINGLE_THREADED_EXECUTOR'
     return config, precision

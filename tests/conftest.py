@@ -161,6 +161,11 @@ class Project:
             text = text.replace(old, new)
         path.write_text(text, encoding='utf-8')
 
+    def copy(self, name, *changes, of='mnist_cnn.py'):
+        """Copy a lesson, and change the copy."""
+        shutil.copy(str(self.folder / of), str(self.folder / name))
+        self.change(name, *changes)
+
     def start(self, name, *flags):
         """A script of the copy in a process of its own, which learns from the small data set."""
         return subprocess.Popen(

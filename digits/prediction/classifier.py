@@ -147,10 +147,30 @@ def build_graph(folder: Path, record: Record, images: Any) -> Any:
     lesson = load_lesson(folder, record)
     flags = _inference_flags(folder, record, lesson)
     try:
-        return lesson.inference(images, **flags)
+        return lesson.inference(images, **_without_randomness(lesson, flags))
     except (TypeError, ValueError) as error:
         raise UserError(f'{folder}: {record.script}.py cannot build its graph with the flags '
                         f'in run.json ({error})') from error
+
+
+def _without_randomness(lesson, flags):
+    """The flags but for one, with a default, that makes the logits random: a rate of dropout."""
+    from digits.tensorflow_v1 import tf
+    from digits.training import graph
+
+    def is_random(flags):
+        with tf.Graph().as_default():
+            return graph.is_random(
+                lesson.inference(tf.placeholder(tf.float32, [None, 784]), **flags))
+
+    parameters = inspect.signature(lesson.inference).parameters
+    optional = [name for name in flags if parameters[name].default is not inspect.Parameter.empty]
+    if optional and is_random(flags):
+        for left_out in optional:
+            fewer = {name: value for name, value in flags.items() if name != left_out}
+            if not is_random(fewer):
+                return fewer
+    return flags
 
 
 def load_lesson(folder: Path, record: Record) -> ModuleType:

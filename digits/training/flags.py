@@ -1,6 +1,7 @@
 """The flags of all training scripts, and how a resumed run gets its own."""
 import argparse
 import copy
+import random
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
@@ -139,6 +140,7 @@ def parse_args(parser: Parser, argv: Optional[Sequence[str]] = None) -> argparse
     Raises UserError if there is no unfinished run, or if a flag contradicts the one there is.
     """
     args, given = parser.parse_args(argv), parser.given(argv)
+    random.seed(args.seed)  # tf.layers and tf.keras draw the seeds of initial values from it
     if {'epochs', 'steps'} <= set(given):
         parser.error('argument --steps: not allowed with argument --epochs')
     for flag, other in (('epochs', 'steps'), ('steps', 'epochs')):

@@ -1,5 +1,5 @@
 """Find layers, their outputs and placeholders in any lesson's graph."""
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, Iterable, List, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -13,6 +13,8 @@ BARRIERS = {'Conv2D', 'DepthwiseConv2dNative', 'MatMul', 'Reshape'}  # another l
 # Operations with a hidden random state, which no checkpoint has.
 STATEFUL_RANDOM = {'RandomUniform', 'RandomUniformInt', 'RandomStandardNormal', 'TruncatedNormal',
                    'RandomGamma', 'RandomShuffle', 'Multinomial', 'RandomPoissonV2'}
+WITH_FUNCTIONS = {'If', 'StatelessIf', 'Case', 'StatelessCase', 'While', 'StatelessWhile',
+                  'PartitionedCall', 'StatefulPartitionedCall'}
 
 
 def activations(logits: tf.Tensor) -> Dict[str, tf.Tensor]:
@@ -61,9 +63,40 @@ def feature_maps(logits: tf.Tensor) -> List[Tuple[str, tf.Tensor]]:
     return found
 
 
-def unrepeatable(loss: tf.Tensor) -> List[str]:
-    """The names of operations behind the loss that draw random numbers from a hidden state."""
-    return [op.name for op in _ancestors(loss) if op.type in STATEFUL_RANDOM]
+def unrepeatable(graph: tf.Graph) -> List[str]:
+    """The names of operations that draw random numbers from a hidden state.
+
+    Those that only give variables their initial values are not among them.
+    """
+    with graph.as_default():
+        initial = _needed(variable.initializer for variable in tf.global_variables())
+    return [op.name for op in graph.get_operations()
+            if op not in initial and _draws(op, STATEFUL_RANDOM.__contains__)]
+
+
+def is_random(logits: tf.Tensor) -> bool:
+    """Whether the logits of an image are different from one time to the next."""
+    def is_drawing(kind):
+        return kind in STATEFUL_RANDOM or kind.startswith('StatelessRandom')
+    return any(_draws(op, is_drawing) for op in _ancestors(logits))
+
+
+def _draws(op, is_drawing):
+    """Whether an operation is of such a type, or a branch or loop with one in it."""
+    if is_drawing(op.type) or op.type not in WITH_FUNCTIONS:
+        return is_drawing(op.type)
+    functions = {each.signature.name: each.node_def
+                 for each in op.graph.as_graph_def().library.function}
+    waiting, seen = [op.node_def], set()
+    while waiting:
+        node = waiting.pop()
+        if is_drawing(node.op):
+            return True
+        for value in node.attr.values():
+            for name in {each.name for each in (value.func, *value.list.func)} - seen:
+                seen.add(name)
+                waiting += functions.get(name, ())
+    return False
 
 
 def placeholders(logits: tf.Tensor) -> List[str]:
@@ -74,7 +107,7 @@ def placeholders(logits: tf.Tensor) -> List[str]:
 
 def unfed(tensors: Sequence[tf.Tensor], fed: Sequence[tf.Tensor]) -> List[str]:
     """The names of placeholders without a default that `tensors` need, but for those `fed`."""
-    needed = {op for tensor in tensors for op in _ancestors(tensor) if op.type == 'Placeholder'}
+    needed = {op for op in _needed(tensor.op for tensor in tensors) if op.type == 'Placeholder'}
     return sorted(op.name for op in needed - {tensor.op for tensor in fed})
 
 
@@ -111,10 +144,16 @@ def _path_to_activation(conv, behind):
 
 def _ancestors(tensor: tf.Tensor) -> List[tf.Operation]:
     """The operations that a tensor is computed from, in the graph's order."""
-    found, waiting = set(), [tensor.op]
+    found = _needed([tensor.op])
+    return [op for op in tensor.graph.get_operations() if op in found]
+
+
+def _needed(ops: Iterable[tf.Operation]) -> Set[tf.Operation]:
+    """These operations, and all that their inputs are computed from."""
+    found, waiting = set(), list(ops)
     while waiting:
         op = waiting.pop()
         if op not in found:
             found.add(op)
             waiting += [each.op for each in op.inputs]
-    return [op for op in tensor.graph.get_operations() if op in found]
+    return found

@@ -1,5 +1,6 @@
 """The models that a run trains, a graph or arrays, with one interface."""
 import abc
+import inspect
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -78,7 +79,7 @@ class GraphModel(Model):
     session: may be None and set later; saver: the tf.train.Saver that writes checkpoints;
     learning_rate: a number, or a tensor if it is not constant.
     Raises UserError for a tensor of another shape than evaluations need, [n, 784], [n] and
-    scalars, and for a further placeholder without a default.
+    scalars, for images that are not float32, and for a further placeholder without a default.
     """
 
     def __init__(self, session: Any, saver: Any, images: Any, labels: Any, logits: Any, loss: Any,
@@ -92,6 +93,9 @@ class GraphModel(Model):
                 ('accuracy', accuracy, 0, 'take tf.reduce_mean of it, one number')):
             if tensor.shape.ndims not in (None, sides):
                 raise UserError(f'{name} has the shape {tensor.shape}: {advice}')
+        if images.dtype != tensorflow_v1.tf.float32:
+            raise UserError(f'images has the type {images.dtype.name}: make it tf.float32, as all '
+                            'that reads with the run does')
         for name in graph.unfed([logits, loss, accuracy], [images, labels]):
             raise UserError(f'the placeholder {name} has no value when the run is evaluated: give '
                             'it one, with tf.placeholder_with_default')
@@ -131,7 +135,7 @@ class GraphModel(Model):
         return 16 * self.parameters, int(factor * self._found.bytes_an_image(self._loss))
 
     def unrepeatable(self) -> List[str]:
-        return self._found.unrepeatable(self._loss)
+        return self._found.unrepeatable(self.graph)
 
     def checkpoints(self, folder: Path) -> SaverCheckpoints:
         return SaverCheckpoints(folder, self.session, self._saver)
@@ -164,7 +168,6 @@ class GraphModel(Model):
             return self._learning_rate
         return float(self.session.run(self._learning_rate))
 
-
     def check_step(self) -> None:
         counter = self._tf.train.get_global_step(self.graph)
         if counter is not None and not self.session.run(counter):
@@ -176,10 +179,20 @@ class ArrayModel(Model):
     """NumPy arrays that a script trains in place, by name.
 
     inference(images, **arrays) gives logits [n, 10]; loss(logits, labels) the mean loss.
+    Raises UserError for an array that is not float32 or whose name inference does not take.
     """
 
     def __init__(self, arrays: Dict[str, np.ndarray], inference: Callable[..., np.ndarray],
                  loss: Callable[[np.ndarray, np.ndarray], float]):
+        for name, array in arrays.items():
+            if array.dtype != np.float32:
+                raise UserError(f'the array {name} is {array.dtype}: make it float32, with '
+                                f'{name} = {name}.astype(np.float32)')
+        try:
+            inspect.signature(inference).bind(None, **arrays)
+        except TypeError as error:
+            raise UserError(f'inference cannot be called with the arrays of the run ({error}): '
+                            'give them the names of its parameters') from error
         self._arrays, self._inference, self._loss = arrays, inference, loss
         self.parameters = sum(array.size for array in arrays.values())
         self.arrays = {name: list(array.shape) for name, array in arrays.items()}

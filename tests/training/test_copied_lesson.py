@@ -51,12 +51,6 @@ FLAGS = ['--steps', '60', '--batch-size', '40', '--validation-size', '500', '--f
          '--summary-every', '10']
 
 
-def changed(project, name, *changes, of='mnist_cnn.py'):
-    (project.folder / name).write_text((project.folder / of).read_text(encoding='utf-8'),
-                                       encoding='utf-8')
-    project.change(name, *changes)
-
-
 def served_maps(project, run):
     """What draw.py answers with the feature maps of a picture."""
     process = project.start('draw.py', '--port', '0', '--run-dir', run)
@@ -77,7 +71,7 @@ def served_maps(project, run):
 @pytest.mark.skipif(os.name == 'nt', reason='Windows has no signals to send')
 def test_a_changed_copy_works_whole(project, small_dir, tmp_path):
     """Trained, killed, resumed to the same bits, calibrated, scored, compared, and read with."""
-    changed(project, 'mine.py', *BATCH_NORMALISATION)
+    project.copy('mine.py', *BATCH_NORMALISATION)
     straight = project.run('mine.py', *FLAGS, '--run-dir', tmp_path / 'straight')
     assert straight.returncode == 0, straight.stderr
     assert re.search(r'^step 60 of 60: loss .*validation accuracy', straight.stderr, re.MULTILINE)
@@ -136,8 +130,8 @@ def test_a_changed_copy_works_whole(project, small_dir, tmp_path):
 
 
 def test_a_copy_of_the_numpy_lesson_with_a_hidden_layer(project, tmp_path):
-    changed(
-        project, 'hidden.py',
+    project.copy(
+        'hidden.py',
         'def inference(images, W, b):', 'def inference(images, V, W, b):',
         'np.asarray(images, np.float32) @ W + b',
         'np.maximum(np.asarray(images, np.float32) / 255 @ V, 0) @ W + b',
@@ -193,23 +187,32 @@ def test_runs_of_different_texts_are_never_averaged(project, tmp_path):
      r'labels has the shape \(.*, 1\): make it \[None\]'),
     ('inference(images)\n', "inference(images * tf.placeholder(tf.float32, [], 'k'))\n", 2,
      'the placeholder k has no value when the run is evaluated: give it one'),
+    ('tf.float32, [None, 784]', 'tf.half, [None, 784]', 2,
+     'images has the type float16: make it tf.float32'),
 ], ids=['no loss', 'a list', 'no end', 'end outside', 'not reduced', 'no global_step', 'shape',
-       'no default'])
+       'no default', 'type'])
 def test_a_mistake_in_the_loop_is_one_sentence(project, line, mistake, status, sentence):
-    changed(project, 'mine.py', line, mistake, of='mnist_softmax.py')
+    project.copy('mine.py', 'tf.matmul(images', 'tf.matmul(tf.to_float(images)', line, mistake,
+                 of='mnist_softmax.py')
     result = project.run('mine.py', '--steps', '5', '--quiet')
     assert re.match(f'mine.py: {sentence}', result.stderr.splitlines()[-1]), result.stderr
     assert 'Traceback' not in result.stderr and result.returncode == status
 
 
-def test_an_array_that_is_replaced_is_told(project):
-    changed(project, 'mine.py', 'W -= args.learning_rate * dW', 'W = W - args.learning_rate * dW',
-            of='mnist_numpy_sigmoid.py')
-    project.change('mine.py', 'b -= args.learning_rate * db', 'b = b - args.learning_rate * db')
+@pytest.mark.parametrize(('changes', 'status', 'sentence'), [
+    (['W -= args.learning_rate * dW', 'W = W - args.learning_rate * dW',
+      'b -= args.learning_rate * db', 'b = b - args.learning_rate * db'], 1,
+     'a step has changed no array of the run: update them in place, with -= or [:] ='),
+    (['random.uniform(-1, 1, [784, 10]).astype(np.float32)', 'random.uniform(-1, 1, [784, 10])'], 2,
+     'the array W is float64: make it float32, with W = W.astype(np.float32)'),
+    (["{'W': W, 'b': b}", "{'weights': W, 'b': b}"], 2,
+     'inference cannot be called with the arrays of the run (missing a required argument: '
+     "'W'): give them the names of its parameters"),
+], ids=['replaced', 'type', 'names'])
+def test_a_mistake_with_arrays_is_one_sentence(project, changes, status, sentence):
+    project.copy('mine.py', *changes, of='mnist_numpy_sigmoid.py')
     result = project.run('mine.py', '--epochs', '2', '--quiet')
-    assert result.returncode == 1
-    assert result.stderr == ('mine.py: a step has changed no array of the run: update them in '
-                             'place, with -= or [:] =\n')
+    assert (result.returncode, result.stderr) == (status, f'mine.py: {sentence}\n')
 
 
 def test_a_name_that_cannot_be_imported_is_refused_at_once(project):
@@ -221,8 +224,8 @@ def test_a_name_that_cannot_be_imported_is_refused_at_once(project):
 
 
 def test_random_numbers_that_no_checkpoint_remembers_are_told(project):
-    changed(project, 'mine.py', 'tf.matmul(images, W)',
-            'tf.matmul(tf.nn.dropout(images, rate=0.1), W)', of='mnist_softmax.py')
+    project.copy('mine.py', 'tf.matmul(images, W)',
+                 'tf.matmul(tf.nn.dropout(images, rate=0.1), W)', of='mnist_softmax.py')
     result = project.run('mine.py', '--steps', '2')
     assert result.returncode == 0
     assert 'draws random numbers from a state that is in no checkpoint' in result.stderr
@@ -255,7 +258,7 @@ def test_a_run_folder_supplies_no_code(project, trained, tmp_path):
 @pytest.mark.slow
 def test_signals_are_named(project):
     """SIGTERM's line, pasted, goes on with the run of a copy."""
-    changed(project, 'mine.py', of='mnist_softmax.py')
+    project.copy('mine.py', of='mnist_softmax.py')
     process = project.start('mine.py', '--steps', '20000', '--batch-size', '50')
     while not list(project.folder.glob('runs/mine/*/*.index')):
         assert process.poll() is None

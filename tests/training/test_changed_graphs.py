@@ -1,0 +1,84 @@
+"""What learners change in the graph of a copied lesson: it trains, and predict.py reads with it."""
+import re
+
+import pytest
+from helpers import assert_same_weights
+
+PICTURE = 'data/7-chalk.jpg'
+
+
+def trained(project, *flags, steps=20):
+    """Run mine.py; its CompletedProcess, which was successful."""
+    result = project.run('mine.py', '--steps', steps, *flags)
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+def read(project):
+    """What predict.py says of a picture."""
+    result = project.run('predict.py', project.folder / PICTURE)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.mark.parametrize('graph', [
+    'tf.map_fn(lambda image: 2.0 * image, images)',
+    'tf.cond(tf.reduce_sum(images) > 0, lambda: 2.0 * images, lambda: images)',
+    'tf.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, 1.1 * x), [0, images])[1]',
+], ids=['map_fn', 'cond', 'while_loop'])
+def test_branches_and_loops(project, graph):
+    """On 1.15 all had failed: its single-threaded executor has none."""
+    project.copy('mine.py', 'tf.matmul(images, W)', f'tf.matmul({graph}, W)',
+                 of='mnist_softmax.py')
+    trained(project)
+    assert re.search(r' \d\??  ', read(project))
+
+
+def test_layers_of_keras_begin_as_the_seed_says(project, tmp_path):
+    """On TensorFlow 2 they draw seeds from Python's own random numbers."""
+    project.copy('mine.py', 'return tf.matmul(images, W) + b',
+                 'return tf.layers.dense(tf.layers.dense(images, 20, tf.nn.relu), 10)',
+                 of='mnist_softmax.py')
+    for name in 'ab':
+        trained(project, '--run-dir', tmp_path / name, '--learning-rate', '0.1')
+    assert_same_weights(tmp_path / 'a', tmp_path / 'b')
+
+
+@pytest.mark.parametrize('changes', [
+    ('minimize(loss, global_step)', 'minimize(loss + tf.reduce_mean('
+     'tf.nn.dropout(logits, rate=0.5)), global_step)'),
+    ('        train_step = optimizer.minimize(loss, global_step)',
+     '        pairs = [(g + tf.random_normal(g.shape), v)\n'
+     '                 for g, v in optimizer.compute_gradients(loss)]\n'
+     '        train_step = optimizer.apply_gradients(pairs, global_step)'),
+    ('minimize(loss, global_step)', 'minimize(loss + tf.cond(loss > 0, '
+     'lambda: tf.random_uniform([]), lambda: 0.0), global_step)'),
+], ids=['loss', 'gradients', 'branch'])
+def test_random_numbers_outside_the_evaluation_are_told(project, changes):
+    project.copy('mine.py', *changes, of='mnist_softmax.py')
+    assert 'draws random numbers from a state' in trained(project).stderr
+
+
+def test_random_initial_values_are_not_told(project):
+    project.copy('mine.py', "'W', [784, 10], initializer=zeros)", "'W', [784, 10])",
+                 of='mnist_softmax.py')
+    assert 'random' not in trained(project).stderr
+
+
+def test_dropout_with_a_flag_is_off_when_digits_are_read(project):
+    """The flag is named like the parameter of inference that only training gives."""
+    project.copy(
+        'mine.py', 'inference(images)', 'inference(images, drop_rate=0.0)',
+        'tf.matmul(images, W)', 'tf.matmul(dropout(images, drop_rate), W)',
+        'from digits.tensorflow_v1', 'from digits.layers import dropout\nfrom digits.tensorflow_v1',
+        '    logits = inference(images, drop_rate=0.0)\n',
+        "    logits = inference(images)\n    with tf.variable_scope('', reuse=True):\n"
+        '        training_logits = inference(images, args.drop_rate)\n',
+        'logits=logits', 'logits=training_logits',
+        '    args = training.parse_args(parser, argv)\n',
+        "    parser.add_argument('--drop-rate', type=float, default=0.9)\n"
+        "    args = training.parse_args(parser, argv)\n", of='mnist_softmax.py')
+    trained(project)
+    answer = read(project)
+    project.change('mine.py', 'dropout(images, drop_rate)', 'images')
+    assert read(project) == answer
