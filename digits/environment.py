@@ -3,6 +3,7 @@
 Imports the standard library only. digits.command_line and digits.datasets call `check` when they
 are imported, so scripts import one of them before any other package.
 """
+import importlib.machinery
 import importlib.util
 import os
 import sys
@@ -39,7 +40,18 @@ def leave(packages: List[str]) -> None:
 
 
 def check() -> None:
-    """Leave with a sentence if a package is missing that every script imports first."""
+    """Leave with a sentence if a package is missing that every script imports first.
+
+    Also if the script has the name of one of Python's modules, such as copy.py: they would import
+    it in the place of theirs.
+    """
+    folder, name = os.path.split(os.path.abspath(sys.argv[0] or '.'))
+    library = os.path.dirname(os.__file__)
+    if folder == str(PROJECT_ROOT) and name not in ('', 'test.py') and (
+            importlib.machinery.PathFinder.find_spec(
+                name.partition('.')[0], [library, os.path.join(library, 'lib-dynload')])):
+        print(f'{name}: Python has a module of this name: rename the script', file=sys.stderr)
+        raise SystemExit(2)
     missing = [PACKAGES[name] for name in AT_START
                if name not in sys.modules and importlib.util.find_spec(name) is None]
     if missing:

@@ -11,6 +11,8 @@ import types
 import warnings
 from typing import Any, Iterator
 
+from digits.errors import UserError
+
 PACKAGE = 'tf_keras'
 
 
@@ -55,6 +57,14 @@ def complete(tf: Any) -> None:
         tf.nn.rnn_cell = _Absent('tf.nn.rnn_cell', tf.nn.rnn_cell, tf.__version__)
 
 
+class _NoKeras(UserError, ModuleNotFoundError):
+    """tf_keras is not installed; scripts of this project print the sentence."""
+
+    def __init__(self, sentence: str):
+        super().__init__(sentence)
+        self.name = PACKAGE
+
+
 class _Absent(types.ModuleType):
     """A module of tf_keras, which is not installed: using it raises ModuleNotFoundError."""
 
@@ -69,9 +79,9 @@ class _Absent(types.ModuleType):
         importlib.invalidate_caches()
         if importlib.util.find_spec(PACKAGE) is None:
             # Without the version, pip would also install the TensorFlow of the newest tf-keras.
-            raise ModuleNotFoundError(
+            raise _NoKeras(
                 f'{self.__name__} needs the package tf-keras on TensorFlow {self.minor}: '
-                f'run  python -m pip install tf-keras~={self.minor}.0', name=PACKAGE)
+                f'run  python -m pip install tf-keras~={self.minor}.0')
         return getattr(self.loader, name)
 
 

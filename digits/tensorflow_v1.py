@@ -132,7 +132,7 @@ class _Session(tf.Session):
             run_metadata: Any = None) -> Any:
         """As Session.run; with a list of tensors and operations, through a cached callable.
 
-        Raises UserError (status 1) if memory cannot be allocated.
+        Raises UserError (status 1) if memory cannot be allocated, and for the label of outliers.
         """
         try:
             with _signals_held():
@@ -142,6 +142,12 @@ class _Session(tf.Session):
                 raise
             raise UserError('TensorFlow cannot get enough memory for so many images at once; use '
                             'a smaller --batch-size', 1) from error
+        except tf.errors.InvalidArgumentError as error:
+            if 'label value of 10 ' not in error.message:
+                raise
+            raise UserError('the loss takes no label 10, that of images which are not digits: use '
+                            'cross_entropy of mnist_cnn.py, or leave out outliers.add', 1
+                            ) from error
 
     def _run_prepared(self, fetches, feed_dict, options, run_metadata):
         # The only private name of a library used in this project; without it, Session.run is used.

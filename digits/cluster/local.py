@@ -16,7 +16,7 @@ from tqdm import tqdm
 from digits import input_data, paths, signals, tensorflow_v1
 from digits.cluster import flags, process
 from digits.errors import UserError
-from digits.training import folders
+from digits.training import checkpoints, folders
 from digits.training.record import Record
 
 LINGER_SECONDS = 15  # for a process to exit after training or an interruption
@@ -45,6 +45,10 @@ def run(args: argparse.Namespace, argv: Optional[Sequence[str]] = None) -> Optio
                 group.start(f'{job} {index}', [script, *given, *place, '--job-name', job,
                                                 '--task-index', str(index)])
             group.wait()
+    except UserError as error:
+        if checkpoints.exist(Path(args.run_dir)):
+            raise UserError(f'{error}; --resume continues', error.exit_status) from error
+        raise
     finally:
         folders.remove_if_empty(Path(args.run_dir))  # the run has not begun
     return Record.read(args.run_dir).test_accuracy
@@ -118,7 +122,7 @@ class ProcessGroup:
                     if child.returncode == 2:  # nothing was done
                         raise UserError(f'{name} could not start')
                     raise UserError(f'{name} has failed with status {child.returncode}: stopped '
-                                    'the others; --resume continues', 1)
+                                    'the others', 1)
             if self._signal:
                 self._stop_chief()
                 raise SystemExit(128 + self._signal)

@@ -18,6 +18,8 @@ from digits.tensorflow_v1 import tf
 if TYPE_CHECKING:
     from digits.cluster.worker import WorkerRun
 
+OFF = 2  # of a RewriterConfig in tf.ConfigProto
+
 
 def configuration(args: argparse.Namespace) -> Tuple[Any, str]:
     """(tf.ConfigProto, precision) of this process.
@@ -30,6 +32,8 @@ def configuration(args: argparse.Namespace) -> Tuple[Any, str]:
     # That executor runs one operation at a time: one that waits for another process could prevent
     # this process from sending what the other waits for.
     config.experimental.ClearField('executor_type')
+    # It would put convolution, bias and ReLU into one operation, which has no bfloat16 here.
+    config.graph_options.rewrite_options.remapping = OFF
     if args.job_name == 'worker':
         # Without this a session waits for all workers, even one that has died.
         config.device_filters.extend(['/job:ps', f'/job:worker/task:{args.task_index}'])

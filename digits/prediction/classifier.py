@@ -147,10 +147,13 @@ def build_graph(folder: Path, record: Record, images: Any) -> Any:
     lesson = load_lesson(folder, record)
     flags = _inference_flags(folder, record, lesson)
     try:
-        return lesson.inference(images, **_without_randomness(lesson, flags))
+        logits = lesson.inference(images, **_without_randomness(lesson, flags))
+        if not hasattr(logits, 'shape'):
+            raise TypeError(f'inference returns a {type(logits).__name__}, not the logits alone')
     except (TypeError, ValueError) as error:
         raise UserError(f'{folder}: {record.script}.py cannot build its graph with the flags '
                         f'in run.json ({error})') from error
+    return logits
 
 
 def _without_randomness(lesson, flags):
@@ -159,9 +162,9 @@ def _without_randomness(lesson, flags):
     from digits.training import graph
 
     def is_random(flags):
-        with tf.Graph().as_default():
-            return graph.is_random(
-                lesson.inference(tf.placeholder(tf.float32, [None, 784]), **flags))
+        with tf.Graph().as_default() as probe:
+            lesson.inference(tf.placeholder(tf.float32, [None, 784]), **flags)
+            return graph.is_random(probe)
 
     parameters = inspect.signature(lesson.inference).parameters
     optional = [name for name in flags if parameters[name].default is not inspect.Parameter.empty]
@@ -176,13 +179,18 @@ def _without_randomness(lesson, flags):
 def load_lesson(folder: Path, record: Record) -> ModuleType:
     """The module of the lesson that trained a run: a script beside predict.py or in articles/.
 
-    It must define inference. Nothing from the run's folder is executed.
+    It must define inference, and train only if it is run as a script. Nothing from the run's folder
+    is executed.
     """
     script = EARLIER_SCRIPTS.get(record.script, record.script)
     path = folders.lesson_path(script)
-    if path is None or not _defines_inference(path):
+    tree = ast.parse(folders.source(path)) if path else None
+    if tree is None or not _defines_inference(tree):
         raise UserError(f'{folder}: its run.json names {record.script!r}, and there is no '
                         f'{script}.py here that defines inference')
+    if _trains(tree):
+        raise UserError(f'{path}: trains whenever it is imported; its last lines must be  '
+                        "if __name__ == '__main__':  and below that, indented, the call of main")
     module = sys.modules.get(script)
     if module is not None and Path(getattr(module, '__file__', None) or '.') == path:
         return module
@@ -193,9 +201,15 @@ def load_lesson(folder: Path, record: Record) -> ModuleType:
     return lesson
 
 
-def _defines_inference(path):
+def _trains(tree):
+    """Whether a script calls main outside of all functions and conditions."""
+    return any(isinstance(name, ast.Name) and name.id == 'main'
+               for node in tree.body if isinstance(node, ast.Expr) for name in ast.walk(node))
+
+
+def _defines_inference(tree):
     """Whether a script defines a function inference or imports one, found without executing it."""
-    for node in ast.parse(path.read_text(encoding='utf-8')).body:
+    for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == 'inference':
             return True
         if isinstance(node, ast.ImportFrom) and any(

@@ -92,10 +92,12 @@ class Layers:
 def _patch(inputs, kernel, output, conv, row, column):
     """float [kh, kw, channels] of the inputs [h, w, channels] behind a pixel of the output."""
     corners, edges = [], []
+    padding, given = conv.get_attr('padding'), conv.get_attr('explicit_paddings')
     for axis, place in enumerate((row, column)):
-        stride = conv.get_attr('strides')[1 + axis]
-        spread = (output[axis] - 1) * stride + kernel[axis]
-        edge = max(spread - inputs.shape[axis], 0) if conv.get_attr('padding') == b'SAME' else 0
-        edges.append((edge // 2, edge - edge // 2))
-        corners.append(slice(place * stride, place * stride + kernel[axis]))
+        stride, step = (conv.get_attr(name)[1 + axis] for name in ('strides', 'dilations'))
+        reach = (kernel[axis] - 1) * step + 1
+        edge = max((output[axis] - 1) * stride + reach - inputs.shape[axis], 0)
+        edges.append(tuple(given[2 + 2 * axis:4 + 2 * axis]) if padding == b'EXPLICIT' else
+                     (edge // 2, edge - edge // 2) if padding == b'SAME' else (0, 0))
+        corners.append(slice(place * stride, place * stride + reach, step))
     return np.pad(inputs, [*edges, (0, 0)])[tuple(corners)]

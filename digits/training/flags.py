@@ -91,11 +91,16 @@ def parser(script: str, doc: Optional[str], *, steps: Optional[int] = None,
     batch_size trains on all images at once; one with precision=None does not use TensorFlow.
     A lesson may add flags of its own: run.json keeps them and --resume restores them. Those named
     like parameters of the lesson's inference are passed to it when a classifier is restored.
-    Raises UserError if the script's name is none that Python can import.
+    Raises UserError if the script's name is none that Python can import, or if it is in a folder
+    where other scripts do not look for lessons.
     """
-    if not Path(script).stem.isidentifier():
+    place = Path(script).resolve()
+    if not place.stem.isidentifier():
         raise UserError('a lesson is imported by the name of its file: rename this one, to '
                         'letters, digits and _ only')
+    if place.exists() and folders.lesson_path(place.stem) != place:
+        raise UserError(f'predict.py and the others look for {place.name} beside them, and then in '
+                        'articles/: move this lesson there, or rename it if there is another one')
     made = Parser(Path(script).name, doc)
     command_line.data_flags(made)
     made.add_argument('--epochs', type=positive_int, default=epochs, metavar='N',

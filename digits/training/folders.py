@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import sys
 import time
+import tokenize
 from pathlib import Path
 from typing import Any, List, Optional
 
@@ -147,7 +148,7 @@ def lesson_text(script: str) -> str:
         path = lesson_path(name)
         if path is None or name in texts:
             continue
-        texts[name] = path.read_text(encoding='utf-8')
+        texts[name] = source(path)
         for node in ast.walk(ast.parse(texts[name])):
             if isinstance(node, ast.ImportFrom):
                 names.append(node.module or '')
@@ -155,6 +156,17 @@ def lesson_text(script: str) -> str:
                 names += [alias.name for alias in node.names]
     return ''.join(text if name == script else f'\n# ---- {name}.py\n\n{text}'
                    for name, text in texts.items())
+
+
+def source(path: Path) -> str:
+    """The text of a script, in the coding that it says it is in; UserError if it is no Python."""
+    try:
+        with tokenize.open(str(path)) as file:
+            text = file.read()
+        ast.parse(text)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise UserError(f'{path}: no Python script ({error})') from error
+    return text
 
 
 def lesson_path(script: str) -> Optional[Path]:

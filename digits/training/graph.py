@@ -7,6 +7,7 @@ from digits.tensorflow_v1 import tf
 
 ACTIVATIONS = {'Relu', 'Relu6', 'LeakyRelu', 'Elu', 'Selu', 'Softplus', 'Softsign', 'Sigmoid',
                'Tanh'}
+WORDS = {'Relu': 'ReLU', 'Mul': 'swish', 'IdentityN': 'swish'}  # swish: the ends of _whole
 POOLS = {'MaxPool', 'MaxPoolV2'}
 NORMALISATION = {'Mul', 'FusedBatchNorm', 'FusedBatchNormV3', 'If'}
 BARRIERS = {'Conv2D', 'DepthwiseConv2dNative', 'MatMul', 'Reshape'}  # another layer begins
@@ -19,7 +20,8 @@ WITH_FUNCTIONS = {'If', 'StatelessIf', 'Case', 'StatelessCase', 'While', 'Statel
 
 def activations(logits: tf.Tensor) -> Dict[str, tf.Tensor]:
     """{'conv1/activations': tensor} of each activation behind the logits, and of the logits."""
-    found = [op.outputs[0] for op in _ancestors(logits) if op.type in ACTIVATIONS] + [logits]
+    found = [_whole(op)[-1].outputs[0] for op in _ancestors(logits)
+             if op.type in ACTIVATIONS] + [logits]
     names: Dict[str, tf.Tensor] = {}
     for tensor in found:
         name = layer = tensor.op.name.split('/')[0]
@@ -48,10 +50,10 @@ def feature_maps(logits: tf.Tensor) -> List[Tuple[str, tf.Tensor]]:
         kinds = [op.type for op in path]
         steps = [word for word, types in (
             ('normalisation', NORMALISATION), ('bias', {'BiasAdd', 'Add', 'AddV2'}),
-            ('pooling', POOLS)) if types & set(kinds)]
+            ('pooling', POOLS)) if types & set(kinds[:-1])]
         if steps[:2] == ['normalisation', 'bias']:  # the additions are part of the normalisation
             del steps[1]
-        steps.append({'Relu': 'ReLU'}.get(kinds[-1], kinds[-1]))
+        steps.append(WORDS.get(kinds[-1], kinds[-1]))
         after = path[-1].outputs[0]
         if POOLS & set(kinds) and set(kinds) <= POOLS | {'BiasAdd', 'Relu', 'Identity'}:
             steps.remove('pooling')
@@ -68,17 +70,21 @@ def unrepeatable(graph: tf.Graph) -> List[str]:
 
     Those that only give variables their initial values are not among them.
     """
+    return _drawing(graph, STATEFUL_RANDOM.__contains__)
+
+
+def is_random(graph: tf.Graph) -> bool:
+    """Whether a graph draws random numbers, but for the initial values of variables."""
+    return bool(_drawing(graph, lambda kind: (kind in STATEFUL_RANDOM
+                                              or kind.startswith('StatelessRandom'))))
+
+
+def _drawing(graph, is_drawing):
+    """The names of operations of such types, but for those of variables' initial values."""
     with graph.as_default():
         initial = _needed(variable.initializer for variable in tf.global_variables())
     return [op.name for op in graph.get_operations()
-            if op not in initial and _draws(op, STATEFUL_RANDOM.__contains__)]
-
-
-def is_random(logits: tf.Tensor) -> bool:
-    """Whether the logits of an image are different from one time to the next."""
-    def is_drawing(kind):
-        return kind in STATEFUL_RANDOM or kind.startswith('StatelessRandom')
-    return any(_draws(op, is_drawing) for op in _ancestors(logits))
+            if op not in initial and _draws(op, is_drawing)]
 
 
 def _draws(op, is_drawing):
@@ -111,6 +117,17 @@ def unfed(tensors: Sequence[tf.Tensor], fed: Sequence[tf.Tensor]) -> List[str]:
     return sorted(op.name for op in needed - {tensor.op for tensor in fed})
 
 
+def unsaved(saver: tf.train.Saver, graph: tf.Graph) -> List[str]:
+    """The names of the graph's variables that a Saver does not save."""
+    scope = saver.as_saver_def().save_tensor_name.split('/')[0] + '/'
+    saved = {name.decode() for op in graph.get_operations()
+             if op.type == 'SaveV2' and op.name.startswith(scope)
+             for name in tf.get_static_value(op.inputs[1])}
+    with graph.as_default():
+        return [variable.op.name for variable in tf.global_variables()
+                if variable.op.name not in saved]
+
+
 def bytes_an_image(loss: tf.Tensor) -> int:
     """The bytes of all that is computed for one image of a minibatch on the way to the loss."""
     total = 0
@@ -137,9 +154,27 @@ def _path_to_activation(conv, behind):
                 continue
             seen.add(op)
             if op.type in ACTIVATIONS and op.outputs[0].shape.ndims == 4:
-                return [*path[1:], op]
+                whole = _whole(op)
+                return [each for each in path[1:] if each not in whole] + whole[-1:]
             paths.append([*path, op])
     return []
+
+
+def _whole(op):
+    """The operations of an activation that an operation is in: for a Sigmoid, those of swish."""
+    if op.type != 'Sigmoid':
+        return [op]
+    x = op.inputs[0]
+    for product in op.outputs[0].consumers():
+        if product.type == 'Mul':
+            # tf.nn.swish has a gradient of its own, for which an identity stands.
+            found = [op, product, *(each for each in product.outputs[0].consumers()
+                                    if each.type == 'IdentityN')]
+            if x in set(product.inputs):
+                return found
+            if x.op.type == 'Mul' and set(x.op.inputs) & set(product.inputs):  # times beta
+                return [x.op, *found]
+    return [op]
 
 
 def _ancestors(tensor: tf.Tensor) -> List[tf.Operation]:

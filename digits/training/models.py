@@ -78,8 +78,8 @@ class GraphModel(Model):
 
     session: may be None and set later; saver: the tf.train.Saver that writes checkpoints;
     learning_rate: a number, or a tensor if it is not constant.
-    Raises UserError for a tensor of another shape than evaluations need, [n, 784], [n] and
-    scalars, for images that are not float32, and for a further placeholder without a default.
+    Raises UserError for a tensor of another shape than evaluations need, [n, 784], [n], [n, 10]
+    and scalars, for images that are not float32, and for a further placeholder without a default.
     """
 
     def __init__(self, session: Any, saver: Any, images: Any, labels: Any, logits: Any, loss: Any,
@@ -93,6 +93,9 @@ class GraphModel(Model):
                 ('accuracy', accuracy, 0, 'take tf.reduce_mean of it, one number')):
             if tensor.shape.ndims not in (None, sides):
                 raise UserError(f'{name} has the shape {tensor.shape}: {advice}')
+        if logits.shape.ndims is not None and logits.shape.as_list()[1:] not in ([10], [None]):
+            raise UserError(f'logits has the shape {logits.shape}: make it [None, 10], a column '
+                            'for each digit')
         if images.dtype != tensorflow_v1.tf.float32:
             raise UserError(f'images has the type {images.dtype.name}: make it tf.float32, as all '
                             'that reads with the run does')
@@ -118,7 +121,13 @@ class GraphModel(Model):
         self.placeholders = graph.placeholders(logits)
 
     def begin(self, maps: bool) -> None:
-        """Finalize the graph; if `maps`, first add operations for feature maps."""
+        """Finalize the graph; if `maps`, first add operations for feature maps.
+
+        Raises UserError if the Saver leaves out a variable.
+        """
+        for name in self._found.unsaved(self._saver, self.graph) if self._saver else ():
+            raise UserError(f'the Saver leaves out {name}, without which no run can be resumed: '
+                            'make it after the optimizer, of all variables: tf.train.Saver()')
         if maps:
             self._maps = self._found.feature_maps(self._logits)
         self.graph.finalize()

@@ -23,10 +23,14 @@ class Run:
     """A training run, as a context.
 
     `step` is the number of finished steps, of `total_steps`. The lesson sets `loss` in every step,
-    and `training_accuracy` if it computes that over all training images.
+    and `training_accuracy` if it computes that over all training images. Raises UserError for
+    one-hot labels.
     """
 
     def __init__(self, args: argparse.Namespace, data: Datasets, model: Model, total_steps: int):
+        if data.train.labels.ndim != 1:
+            raise UserError('labels are to be digits: leave one_hot out, and use '
+                            'tf.one_hot(labels, 10) in the graph')
         self.step, self.total_steps = 0, total_steps
         self.loss = self.training_accuracy = None  # type: Optional[float]
         self._args, self._data, self._model = args, data, model
@@ -34,6 +38,7 @@ class Run:
         self._every = evaluation.interval(total_steps, data.train.num_examples / self._batch_size)
         self._batch: Optional[Batch] = None
         self._summaries: Any = None
+        self._checkpoints: Any = None  # once the loop has begun
         self._saved_step, self._evaluated_step, self._training_seconds = 0, -1, 0.0
         self._saved_at = time.monotonic()
         self._left = False
@@ -45,11 +50,11 @@ class Run:
             self._signals = stack.enter_context(Signals())
             self._stack = stack.pop_all()
         self.record = self._folder.record
-        self._checkpoints = self._model.checkpoints(self._folder.path)
         return self
 
     def _begin(self):
         """Restore and announce the run: before the first step, after variable initialization."""
+        self._checkpoints = self._model.checkpoints(self._folder.path)
         self._model.begin(maps=self._args.plots)
         if self._folder.resumed:
             self.step = self._saved_step = self._checkpoints.resume()
@@ -86,8 +91,13 @@ class Run:
         with contextlib.closing(progress.Progress(
                 self.total_steps, self.step, self._args.quiet)) as shown:
             while self.step < self.total_steps:
-                started = time.perf_counter()
-                yield self.step
+                started, loss_before = time.perf_counter(), self.loss
+                self._evaluated_step = -1
+                try:
+                    yield self.step
+                except GeneratorExit:  # a break in the lesson's loop, before or after its step
+                    self.step += self.loss is not loss_before
+                    raise
                 self._training_seconds += time.perf_counter() - started
                 self.step += 1
                 loss = self._finite_loss()
@@ -147,6 +157,9 @@ class Run:
         if self._left:
             raise UserError('run.finish() is called after the end of the with block, where the '
                             'session is closed; indent it', 1)
+        if self._checkpoints is None:
+            raise UserError('run.finish() comes before a loop over run.batches(), which gives the '
+                            'minibatches and keeps the run', 1)
         if self._evaluated_step != self.step:
             self._evaluate()
         with command_line.waiting('scoring the test images', self._args.quiet):

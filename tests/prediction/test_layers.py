@@ -51,15 +51,16 @@ def test_a_pixel_is_the_sum_of_its_patch_times_its_filter(cnn_run, drawn):
             layers.pixel(drawn, *place)
 
 
-@pytest.mark.parametrize('padding', ['SAME', 'VALID'])
-@pytest.mark.parametrize('stride', [1, 2, 3])
-def test_strides_and_padding(padding, stride, drawn):
+@pytest.mark.parametrize('padding', ['SAME', 'VALID', [[0, 0], [3, 1], [0, 2], [0, 0]]])
+@pytest.mark.parametrize(('stride', 'step'), [(1, 1), (2, 1), (3, 1), (1, 2), (1, 3)])
+def test_strides_and_padding(padding, stride, step, drawn):
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.placeholder(tf.float32, [None, 784])
         tf.set_random_seed(0)
         kernel = tf.random_normal([4, 3, 1, 2], seed=1)
         h = tf.nn.relu(tf.nn.conv2d(tf.reshape(x, [-1, 28, 28, 1]), tf.constant(
-            session.run(kernel)), strides=[1, stride, stride, 1], padding=padding))
+            session.run(kernel)), strides=[1, stride, stride, 1], padding=padding,
+            dilations=[1, step, step, 1]))
         width = int(np.prod(h.shape.as_list()[1:]))
         logits = tf.matmul(tf.reshape(h, [-1, width]), tf.ones([width, 10]))
         maps = graph.feature_maps(logits)

@@ -14,9 +14,9 @@ def trained(project, *flags, steps=20):
     return result
 
 
-def read(project):
+def read(project, *flags):
     """What predict.py says of a picture."""
-    result = project.run('predict.py', project.folder / PICTURE)
+    result = project.run('predict.py', *flags, project.folder / PICTURE)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
@@ -32,6 +32,26 @@ def test_branches_and_loops(project, graph):
                  of='mnist_softmax.py')
     trained(project)
     assert re.search(r' \d\??  ', read(project))
+
+
+def test_swish_is_an_activation_as_a_whole(project, tmp_path):
+    """Its inner sigmoid is none: fetched alone, TensorFlow 2.21 fails, as it computes both in one.
+    """
+    project.copy('mine.py', 'tf.nn.relu(', 'tf.nn.swish(', 'OUTLIERS = 6000', 'OUTLIERS = 500')
+    maps = tmp_path / 'maps.png'
+    trained(project, '--precision', 'float32', '--summary-every', '5', '--plots',
+            '--batch-size', '20', '--validation-size', '200')
+    assert re.search(r' \d\??  ', read(project, '--feature-maps', maps)) and maps.exists()
+    (project.folder / 'titles.py').write_text(
+        'from digits.prediction import classifier\nimport numpy as np\n'
+        'restored = classifier.restore(classifier.newest_run())\n'
+        'image = np.full([28, 28], 99, np.uint8)\n'
+        'before, after = restored.feature_maps(image)[:2]\n'
+        'names = [layer.stage for layer in restored.layers().values(image, 3)]\n'
+        'print(after[0], *names, -0.3 < after[1].min() < 0, sep=";")\n')
+    stage = 'after bias and pooling and swish'
+    result = project.run('titles.py')
+    assert result.stdout == f'conv1, {stage};{stage};{stage};;True\n', result.stderr
 
 
 def test_layers_of_keras_begin_as_the_seed_says(project, tmp_path):
