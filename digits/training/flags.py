@@ -72,9 +72,16 @@ class Parser(command_line.Parser):
             return [f'{option[0]}={words[0]}']
         return [*option, *words]
 
+    def require_none(self) -> None:
+        """Make all flags optional: a resumed run has them in run.json."""
+        for actions in self.options.values():
+            for action in actions:
+                action.required = action.required and not action.option_strings
+
     def given(self, argv: Optional[Sequence[str]] = None) -> Dict[str, Any]:
         """The flags on the command line, without defaults."""
         parser = copy.deepcopy(self)
+        parser.require_none()
         for actions in parser.options.values():
             for action in actions:
                 action.default = argparse.SUPPRESS
@@ -144,7 +151,10 @@ def parse_args(parser: Parser, argv: Optional[Sequence[str]] = None) -> argparse
     A resumed run reads its own data folder, if it still holds data, unless --data-dir is given.
     Raises UserError if there is no unfinished run, or if a flag contradicts the one there is.
     """
-    args, given = parser.parse_args(argv), parser.given(argv)
+    given = parser.given(argv)
+    if given.get('resume'):
+        parser.require_none()
+    args = parser.parse_args(argv)
     random.seed(args.seed)  # tf.layers and tf.keras draw the seeds of initial values from it
     if {'epochs', 'steps'} <= set(given):
         parser.error('argument --steps: not allowed with argument --epochs')

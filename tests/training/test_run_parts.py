@@ -46,6 +46,20 @@ def test_flags_of_a_lesson_can_be_typed_again(flag, options, words, grouped):
     assert parser.given(words) == {name: value} and parser.given([]) == {}
 
 
+def test_a_required_flag_is_not_required_again(tmp_path):
+    def parse(*words):
+        parser = flags.parser('mine.py', 'A lesson.', steps=10)
+        parser.add_argument('--units', type=int, required=True)
+        return flags.parse_args(parser, words)
+
+    with pytest.raises(SystemExit):
+        parse()
+    args = parse('--units', '30')
+    args.data_dir, args.run_dir = 'data', str(tmp_path)
+    Record.new(args, 'small', 10).write(tmp_path)
+    assert parse('--resume', '--run-dir', str(tmp_path)).units == 30
+
+
 class Data:
     """One data set of 30 images of two pixels, as a model is fed them."""
 
