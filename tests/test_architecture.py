@@ -190,3 +190,16 @@ def test_a_private_name_is_found(text):
     'from __future__ import division\nimport tensorflow\ntensorflow.__version__'])
 def test_a_name_of_ones_own_or_a_public_one_is_not(text):
     assert private_names(Path('a.py'), text) == []
+
+
+# Size
+
+LISTS = {'digits/datasets/skeletons.py', 'digits/datasets/world.py', 'bench/hard_pictures.py'}
+
+
+def test_no_file_is_long_but_lists():
+    """Of skeletons, and of kinds of pictures: docs/architecture.md."""
+    paths = [*ROOT.glob('*.py'), *(path for folder in ('articles', 'bench', 'digits', 'tests')
+                                   for path in (ROOT / folder).glob('**/*.py'))]
+    assert LISTS == {path.relative_to(ROOT).as_posix() for path in paths
+                     if len(path.read_text(encoding='utf-8').splitlines()) > 350}

@@ -148,21 +148,6 @@ def test_two_workers_do_what_one_process_does_with_twice_the_batch(project, tmp_
     assert (logits.argmax(1) == test.labels).mean() == pytest.approx(accuracy, abs=1e-4)
 
 
-@pytest.mark.skipif(tf.__version__.startswith('1.'), reason='has no bfloat16 on processors')
-@pytest.mark.slow
-@processes
-def test_a_bias_after_a_convolution_in_bfloat16(project, tmp_path):
-    """TensorFlow 2.21 makes one operation of these, which has no bfloat16."""
-    project.change('mnist_cnn.py', 'h_pool = tf.nn.max_pool2d(h_conv,',
-                   'h_pool = tf.nn.max_pool2d(tf.nn.relu(tf.nn.bias_add(h_conv, b)),',
-                   'return tf.nn.relu(tf.nn.bias_add(h_pool, b))', 'return h_pool')
-    one = project.run('mnist_distributed.py', '--local', '1', '--batch-size', '20', '--steps', '3',
-                      '--validation-size', '500', '--precision', 'bfloat16',
-                      '--run-dir', tmp_path / 'one')
-    assert one.returncode == 0, one.stderr
-    assert Record.read(tmp_path / 'one').precision == 'bfloat16'
-
-
 @pytest.mark.slow
 @processes
 def test_no_two_workers_warp_alike(project, tmp_path):

@@ -3,12 +3,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from digits.errors import UserError
 from digits.paths import PROJECT_ROOT
+from digits.pictures import page
 
 SIDE = 2400  # pixels: what a page keeps of a larger picture
 
@@ -121,3 +124,21 @@ def test_the_worst_of_large_ones_do_so_too(tmp_path):
 @pytest.mark.rare
 def test_large_textures_do_so_too(tmp_path):
     check(tmp_path, SIDE)
+
+
+def stripes(step, slanted):
+    """Lines of one pixel, each `step` pixels, over all of 1,000 x 1,000 pixels."""
+    rows, columns = np.indices((1000, 1000))
+    return Image.fromarray(np.uint8(255 * ((rows + slanted * columns) % step > 0)))
+
+
+@pytest.mark.parametrize('image, sentence', [
+    (stripes(4, 1), 'no digits found: this does not look like ink on paper'),
+    (stripes(2, 0), 'more than 4000 digits found'),
+], ids=['diagonals', 'stripes'])
+def test_textures_are_refused_soon(image, sentence):
+    """They are a thousand parts that all lie beside each other, and one that is cut forever."""
+    start = time.thread_time()
+    with pytest.raises(UserError, match=sentence):
+        page.find(image)
+    assert time.thread_time() - start < 5  # 0.3 s on an idle core; it was a minute and more

@@ -1,8 +1,12 @@
 """What learners change in the graph of a copied lesson: it trains, and predict.py reads with it."""
+import os
 import re
 
 import pytest
 from helpers import assert_same_weights
+
+from digits.tensorflow_v1 import tf
+from digits.training.record import Record
 
 PICTURE = 'data/7-chalk.jpg'
 
@@ -102,3 +106,18 @@ def test_dropout_with_a_flag_is_off_when_digits_are_read(project):
     answer = read(project)
     project.change('mine.py', 'dropout(images, drop_rate)', 'images')
     assert read(project) == answer
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(tf.__version__.startswith('1.'), reason='has no bfloat16 on processors')
+@pytest.mark.skipif(os.name == 'nt', reason='a cluster needs signals')
+def test_a_bias_after_a_convolution_in_a_cluster(project, tmp_path):
+    """TensorFlow 2.21 makes one operation of these, which has no bfloat16."""
+    project.change('mnist_cnn.py', 'h_pool = tf.nn.max_pool2d(h_conv,',
+                   'h_pool = tf.nn.max_pool2d(tf.nn.relu(tf.nn.bias_add(h_conv, b)),',
+                   'return tf.nn.relu(tf.nn.bias_add(h_pool, b))', 'return h_pool')
+    one = project.run('mnist_distributed.py', '--local', '1', '--batch-size', '20', '--steps', '3',
+                      '--validation-size', '500', '--precision', 'bfloat16',
+                      '--run-dir', tmp_path / 'one')
+    assert one.returncode == 0, one.stderr
+    assert Record.read(tmp_path / 'one').precision == 'bfloat16'
