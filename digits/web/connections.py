@@ -4,6 +4,7 @@ Tornado reads requests of many connections in one thread, so a slow one does not
 limits neither the number of connections nor the time of a request as a whole.
 """
 import asyncio
+import re
 import socket
 import time
 from typing import Any, Awaitable, Optional, Set
@@ -17,9 +18,11 @@ except ImportError:
                     'python -m pip install -r requirements.txt') from None
 
 MAX_CONNECTIONS = 400  # select() on Windows is limited to 512 sockets
-# Longer requests are cut off. The application has lower limits, with an error response.
-MAX_HEADER_BYTES = 2 ** 19
+# Longer requests are cut off. The application has lower limits, with an error response. Tornado
+# searches the whole header again after each piece of it.
+MAX_HEADER_BYTES = 2 ** 17
 MAX_BODY_BYTES = 16_000_000
+MAX_HOST_BYTES = 300
 MAX_HEADER_SECONDS = 15  # from the end of the previous response, or the start of the connection
 MAX_BODY_SECONDS = 30  # from the end of the header
 MAX_ANSWER_SECONDS = 60  # from the end of the body until the client has the response
@@ -57,6 +60,8 @@ class Connection(httputil.HTTPServerConnectionDelegate, httputil.HTTPMessageDele
     def headers_received(self, start_line: Any, headers: httputil.HTTPHeaders
                          ) -> Optional[Awaitable[None]]:
         """Start the time-out of the body; the application may already respond."""
+        if len(headers.get('Host', '')) > MAX_HOST_BYTES:  # Tornado would convert any port
+            headers['Host'] = 'too-long'
         self._limit(MAX_BODY_SECONDS)
         waiting = self._request.headers_received(start_line, headers)
         self.begun = True
@@ -91,19 +96,35 @@ class Connection(httputil.HTTPServerConnectionDelegate, httputil.HTTPMessageDele
 
 
 class _Stream(iostream.IOStream):
-    """Tornado 6.2, the last for Python 3.7, loops for ever over a chunk of a negative length."""
+    """Reads a body in chunks as new versions of Tornado do; 6.2 is the last for Python 3.7.
 
-    def read_bytes(self, num_bytes: int, partial: bool = False) -> Awaitable[bytes]:
-        if num_bytes < 0:
-            raise httputil.HTTPInputError(f'a chunk of {num_bytes} bytes')
-        return super().read_bytes(num_bytes, partial)
+    That lets nobody else in while it reads many short chunks, for ever if a length is negative, and
+    takes a chunk without a length, or with an extension, for a fault of its own.
+    """
+
+    async def read_until(self, delimiter: bytes, max_bytes: Optional[int] = None) -> bytes:
+        """The line before a chunk, without extensions: Tornado reads nothing else by this."""
+        await asyncio.sleep(0)
+        line = await super().read_until(delimiter, max_bytes)
+        length = re.fullmatch(rb'([0-9a-fA-F]{1,8})\s*(;.*)?\r\n', line)
+        if not length:
+            raise httputil.HTTPInputError('a chunk without a length')
+        return length.group(1) + delimiter
+
+    async def read_bytes(self, num_bytes: int, partial: bool = False) -> bytes:
+        """A part of a body or, not `partial`, the line end after a chunk."""
+        found = await super().read_bytes(num_bytes, partial)
+        if not partial and found != b'\r\n':
+            raise httputil.HTTPInputError('a chunk of another length')
+        return found
 
 
 class Listener:
     """Accepts connections on a socket, up to MAX_CONNECTIONS; needs a running event loop.
 
-    At the limit, a new connection replaces the one whose request has been incomplete for the
-    longest time, so clients that send a byte a second cannot block others.
+    At the limit, a new connection replaces the one that has kept us waiting for the longest time,
+    for the rest of a request or to take an answer, so clients that send a byte a second, or read
+    nothing, cannot block others.
     """
 
     def __init__(self, sock: socket.socket, application: web.Application):
@@ -111,7 +132,8 @@ class Listener:
         self._parameters = http1connection.HTTP1ConnectionParameters(
             max_header_size=MAX_HEADER_BYTES, max_body_size=MAX_BODY_BYTES)
         self._connections = set()  # type: Set[Connection]
-        self._max_connections = min(MAX_CONNECTIONS, _max_open_files() - 50)
+        # A large body has a temporary file, too.
+        self._max_connections = min(MAX_CONNECTIONS, (_max_open_files() - 50) // 2)
         sock.setblocking(False)
         self._stop_accepting = netutil.add_accept_handler(sock, self._accept)
 
@@ -126,11 +148,12 @@ class Listener:
             stream, self._parameters, context=connection).start_serving(connection)
 
     def _drop_slowest(self):
-        """Close the connection with the oldest incomplete request; return whether there was one."""
-        incomplete = [each for each in self._connections if not each.complete]
-        if not incomplete:
+        """Close the connection that kept us waiting the longest; return whether there was one."""
+        awaited = [each for each in self._connections
+                   if not each.complete or each.stream.writing()]
+        if not awaited:
             return False
-        slowest = min(incomplete, key=lambda each: each.since)
+        slowest = min(awaited, key=lambda each: each.since)
         self._connections.discard(slowest)  # on_close is called only later
         slowest.stream.close()
         return True

@@ -16,6 +16,7 @@ from digits.prediction.classifier import Classifier
 
 # page.js has the first two as well, and shrinks larger pictures.
 MAX_BODY_BYTES = 8_000_000
+MAX_JSON_BYTES = 100_000  # 784 numbers have 20,000; deep or long lists would take seconds
 MAX_PIXELS = 16_000_000
 MAX_DECODING_SECONDS = 2  # of one core
 FORMATS = {'image/png': 'Png', 'image/jpeg': 'Jpeg'}
@@ -29,6 +30,10 @@ class Refusal(Exception):
     def __init__(self, status: int, sentence: str = '', kind: str = ''):
         super().__init__(sentence)
         self.status, self.sentence, self.kind = status, sentence, kind
+
+
+class SeveralDigits(Refusal):
+    """The refusal of a picture of one digit that Predictor.page may answer."""
 
 
 class Predictor:
@@ -57,8 +62,8 @@ class Predictor:
         """The response as an object for json.dumps, and the image, uint8 [28, 28].
 
         wanted: 'image', 'maps', 'layers' and 'others' add the 28 x 28 image, the feature maps, all
-        layers, and the predictions of the other networks; with 'page', several digits are all read:
-        {"digits": [...]} with their boxes, and uint8 [28 n, 28].
+        layers, and the predictions of the other networks; with 'page', SeveralDigits is raised for
+        a picture that `page` may answer.
         pixel: 'layer,map,row,column' of one to be explained, counted from 0.
         Raises Refusal: 413, 415, 400 (wrong JSON) or 422 (no digit in the picture).
         """
@@ -67,7 +72,7 @@ class Predictor:
         except Refusal as refusal:
             if 'page' not in wanted or refusal.kind not in ('no digit', 'several digits'):
                 raise
-            return self._page(body, refusal)
+            raise SeveralDigits(refusal.status, refusal.sentence, refusal.kind) from None
         answer = answer_of(self._classify, results.Result('', image[np.newaxis]))
         if 'others' in wanted:
             answer['others'] = [
@@ -96,8 +101,12 @@ class Predictor:
         raise Refusal(400, 'pixel must be the numbers of a layer, of a map in it, of a row and of '
                       'a column, counted from 0: pixel=0,2,13,9')
 
-    def _page(self, body, refusal):
-        """answer() for a picture of several digits; raises `refusal` unless most are sure."""
+    def page(self, body: bytes, refusal: SeveralDigits) -> Tuple[Dict, np.ndarray]:
+        """The response for a picture of several digits, {"digits": [...]} with their boxes.
+
+        And their images, uint8 [28 n, 28]. Raises `refusal` unless most digits are sure. Takes up
+        to 10 s and 1 GB.
+        """
         try:
             found = page.find(pictures.open_picture(
                 io.BytesIO(body), max_pixels=MAX_PIXELS, max_seconds=MAX_DECODING_SECONDS))
@@ -141,6 +150,8 @@ def read_body(content_type: str, body: bytes) -> np.ndarray:
     if len(body) > MAX_BODY_BYTES:
         raise Refusal(413)
     if content_type == 'application/json':
+        if len(body) > MAX_JSON_BYTES:
+            raise Refusal(413, f'784 numbers have no more than {MAX_JSON_BYTES:,} bytes as JSON')
         return _pixels(body)
     if not re.match(pictures.FORMATS[FORMATS[content_type]], body, re.DOTALL):
         raise Refusal(415)

@@ -33,6 +33,8 @@ THREADS = 4  # two keep two cores busy, two more fill the gaps
 # got a quarter of the responses (bench/RESULTS.md).
 SWITCH_INTERVAL = 5e-5
 MAX_WAITING = 256  # pictures waiting for a thread; further requests get a 503
+MAX_WAITING_PAGES = 16  # as many with several digits, which take seconds and up to 1 GB: one by one
+MAX_LOGGED = 1000  # letters of what a client sends
 PAGE = Path(__file__).resolve().parent / 'page'
 FILES = {'/': ('index.html', 'text/html; charset=utf-8'),
          '/page.css': ('page.css', 'text/css; charset=utf-8'),
@@ -76,6 +78,8 @@ def is_ours(host: str, listens: str) -> bool:
     Anybody can make a host name point here, so only known names are accepted, and IP addresses.
     """
     name = re.sub(r':\d*$', '', host).lower().rstrip('.')
+    if not re.fullmatch(r'[\w.-]+|\[[\da-f.:]+(%\w+)?\]', name):
+        return False
     if name[:1] + name[-1:] == '[]':  # IPv6
         name = name[1:-1]
     if name in ('localhost', listens.lower()) or is_loopback(name):
@@ -89,15 +93,15 @@ def is_ours(host: str, listens: str) -> bool:
 
 
 class Queue:
-    """A pool of THREADS threads for predictions, with at most MAX_WAITING waiting requests."""
+    """A pool of threads for predictions, with a limit on the number of waiting requests."""
 
-    def __init__(self):
-        self._threads = concurrent.futures.ThreadPoolExecutor(THREADS)
-        self._pending = 0
+    def __init__(self, threads: int, max_waiting: int):
+        self._threads = concurrent.futures.ThreadPoolExecutor(threads)
+        self._pending, self._most = 0, threads + max_waiting
 
     async def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function in a thread and return its result; Refusal (503) if too many wait."""
-        if self._pending >= THREADS + MAX_WAITING:
+        if self._pending >= self._most:
             raise predictions.Refusal(503)
         self._pending += 1
         try:
@@ -122,8 +126,10 @@ class _Handler(web.RequestHandler):
 
     def prepare(self):
         """Refuse bodies over connections.MAX_BODY_BYTES at once; smaller ones are read first."""
-        length = self.request.headers.get('Content-Length', '')
-        if re.fullmatch(r'\d{1,20}', length) and int(length) > connections.MAX_BODY_BYTES:
+        length = self.request.headers.get('Content-Length', '0')
+        if not re.fullmatch(r'\d{1,20}', length):
+            raise predictions.Refusal(400)
+        if int(length) > connections.MAX_BODY_BYTES:
             raise predictions.Refusal(413)
 
     def check(self):
@@ -208,7 +214,7 @@ class _Predict(_Handler):
 
     def initialize(self):
         super().initialize()
-        self.is_complete = False
+        self.is_complete = self.has_left = False
         # In memory up to half a megabyte; on_finish closes it.
         self.body = tempfile.SpooledTemporaryFile(2 ** 19)  # noqa: SIM115
 
@@ -221,7 +227,10 @@ class _Predict(_Handler):
         self.check()
         # Of a drawing that goes on, the page asks many times: only the last is counted.
         self.known = {'final': self.get_query_argument('final', '') != 'false'}
-        answer, image = await self.settings['queue'].run(self.predict)
+        try:
+            answer, image = await self.settings['queue'].run(self.predict)
+        except predictions.SeveralDigits as refusal:
+            answer, image = await self.settings['pages'].run(self.read_page, refusal)
         if 'digits' in answer:
             self.known.update(digits=[each['digit'] for each in answer['digits']],
                               sure=all(each['sure'] for each in answer['digits']))
@@ -233,17 +242,30 @@ class _Predict(_Handler):
 
     def predict(self):
         """Predictor.answer, in a thread."""
+        self.check_presence()
         content_type = self.request.headers.get('Content-Type', '').partition(';')[0]
         self.body.seek(0)
         return self.settings['predictor'].answer(
             content_type.strip().lower(), self.body.read(),
             self.get_query_argument('with', '').split(','), self.get_query_argument('pixel', ''))
 
+    def read_page(self, refusal):
+        """Predictor.page, in a thread."""
+        self.check_presence()
+        self.body.seek(0)
+        return self.settings['predictor'].page(self.body.read(), refusal)
+
+    def check_presence(self):
+        """Raise Refusal if nobody waits for the answer any more."""
+        if self.has_left:
+            raise predictions.Refusal(499, 'the client has left')
+
     def on_finish(self):
         self.body.close()
 
     def on_connection_close(self):
         super().on_connection_close()
+        self.has_left = True
         if not self.is_complete:  # otherwise a thread may be reading it
             self.body.close()
 
@@ -258,11 +280,14 @@ def application(classify: Classifier, run: str, log: RequestLog, listens: str,
     """
     def log_request(handler):
         request, status = handler.request, handler.get_status()
+        method, path, url, agent = (text[:MAX_LOGGED] for text in (
+            request.method, request.path, request.full_url(),
+            request.headers.get('User-Agent', '')))
         what = handler.known.get('digit', handler.known.get('digits', status))
-        log.write(f'{request.method} {request.path}: {what}', status, {
-            'requestMethod': request.method, 'requestUrl': request.full_url(),
+        log.write(f'{method} {path}: {what}', status, {
+            'requestMethod': method, 'requestUrl': url,
             'responseSize': str(handler.response_size),
-            'userAgent': request.headers.get('User-Agent', ''), 'remoteIp': request.remote_ip or '',
+            'userAgent': agent, 'remoteIp': request.remote_ip or '',
             'latency': f'{time.perf_counter() - handler.started:.6f}s',
             'protocol': request.version}, **handler.known)
 
@@ -270,8 +295,9 @@ def application(classify: Classifier, run: str, log: RequestLog, listens: str,
              for path, (name, kind) in FILES.items()]
     return web.Application(
         [*pages, ('/healthz', _Health), ('/predict', _Predict)], default_handler_class=_NotFound,
-        log_function=log_request, predictor=predictions.Predictor(classify, others), queue=Queue(),
-        run=run, listens=listens, log_drawings=log_drawings)
+        log_function=log_request, predictor=predictions.Predictor(classify, others),
+        queue=Queue(THREADS, MAX_WAITING), pages=Queue(1, MAX_WAITING_PAGES), run=run,
+        listens=listens, log_drawings=log_drawings)
 
 
 class _FaultLog(logging.Handler):
@@ -288,7 +314,7 @@ class _FaultLog(logging.Handler):
             return
         status, known = 500, {'stack_trace': self.format(record)}
         if malformed:
-            status, known = 400, {'error': str(record.args[1])}
+            status, known = 400, {'error': str(record.args[1])[:MAX_LOGGED]}
         self._log.write(f'refused: {status}', status, {
             'requestMethod': '', 'responseSize': '0', 'latency': '0s',
             'remoteIp': client.remote_ip if malformed else ''}, **known)

@@ -3,6 +3,7 @@ import contextlib
 import json
 import re
 import socket
+import time
 
 import hypothesis
 import pytest
@@ -57,7 +58,12 @@ from digits.web import predictions
     ('GET', '/', None, {'Host': '127.0.0.1.evil.example'}, 421),
     ('GET', '/', None, {'Host': '192.168.0.7'}, 421),
     ('POST', '/predict', CANVAS, {'Content_Type': 'image/png', 'Host': 'evil.example:8000'}, 421),
-    ('GET', '/', None, {'X': 'x' * 300_000}, 431),
+    ('GET', '/', None, {'X': 'x' * 100_000}, 431),
+    ('GET', '/', None, {'Host': 'localhost:' + 5000 * '1'}, 421),
+    ('GET', '/', None, {'Host': '127.0.0.1%25.evil.example'}, 421),
+    ('POST', '/predict', CANVAS, {'Content_Type': 'image/png', 'Content_Length': '+4'}, 400),
+    ('POST', '/predict', b'{"pixels": [' + b'[' * 50_000 + b']' * 50_000 + b']}',
+     {'Content_Type': 'application/json'}, 413),
 ], ids=lambda value: str(value)[:30] if not isinstance(value, (bytes, dict)) else '')
 def test_what_is_refused_gets_a_sentence(server, method, path, body, headers, status):
     found, fields, answer = ask(server, method, path, body, **headers)
@@ -70,11 +76,14 @@ def test_what_is_refused_gets_a_sentence(server, method, path, body, headers, st
         assert fields['Allow'] == ('POST' if path == '/predict' else 'GET, HEAD')
 
 
+IN_CHUNKS = (b'POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n'
+             b'Transfer-Encoding: chunked\r\n\r\n')
+
+
 def test_a_body_without_end_is_cut_off(server):
     """Chunked, more than is taken, and never finished: no length was ever said."""
     with socket.create_connection((server.host, server.port), 30) as it:
-        it.sendall(b'POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n'
-                   b'Transfer-Encoding: chunked\r\n\r\n')
+        it.sendall(IN_CHUNKS)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             for _ in range(300):
                 it.sendall(b'20000\r\n' + bytes(0x20000) + b'\r\n')
@@ -82,13 +91,35 @@ def test_a_body_without_end_is_cut_off(server):
     assert ask(server, 'GET', '/healthz')[0] == 200
 
 
-@pytest.mark.parametrize('chunk', [b'-1\r\n', b'-5\r\nabcdefgh\r\n0\r\n\r\n', b'x\r\n'])
-def test_a_chunk_without_a_length_is_refused(server, chunk):
+@pytest.mark.parametrize('chunks', [b'-1\r\n', b'-5\r\nabcdefgh\r\n0\r\n\r\n', b'x\r\n', b'\r\n',
+                                    b'4\r\nabcde\r\n0\r\n\r\n', b'\xb2\r\nab\r\n'])
+def test_wrong_chunks_are_refused(server, chunks):
     """With Tornado 6.2, a negative length had kept the server busy for ever."""
-    answer = raw(server, b'POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n'
-                         b'Transfer-Encoding: chunked\r\n\r\n' + chunk)
+    answer = raw(server, IN_CHUNKS + chunks)
     assert answer.startswith(b'HTTP/1.1 400 ') or not answer  # cut off
     assert ask(server, 'GET', '/healthz', timeout=10)[0] == 200
+
+
+def test_short_chunks_keep_nobody_out(server):
+    """With Tornado 6.2, nobody else was answered while they came."""
+    with socket.create_connection((server.host, server.port), 30) as it:
+        it.sendall(IN_CHUNKS)
+        end = time.monotonic() + 2
+        with contextlib.suppress(OSError):
+            it.setblocking(False)
+            while time.monotonic() < end:
+                with contextlib.suppress(BlockingIOError):
+                    it.send(b'1\r\na\r\n' * 20000)
+        begin = time.monotonic()
+        assert ask(server, 'GET', '/healthz', timeout=30)[0] == 200
+        assert time.monotonic() - begin < 1
+
+
+def test_chunks_may_have_extensions(server):
+    chunks = b'%x;a=1\r\n%s\r\n0\r\n\r\n' % (len(CANVAS), CANVAS)
+    with socket.create_connection((server.host, server.port), 30) as it:
+        it.sendall(IN_CHUNKS + chunks)
+        assert it.recv(15) == b'HTTP/1.1 200 OK'
 
 
 STARTS = [b'POST /predict HTTP/1.1\r\n', b'GET / HTTP/1.1\r\n', b'GET /healthz HTTP/1.0\r\n', b'',

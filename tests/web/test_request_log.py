@@ -142,3 +142,17 @@ def test_no_line_stops_the_report(line):
     counted = report.Report()
     counted.add(line)
     assert list(counted.lines())
+
+
+def test_no_request_makes_a_long_line(server, log):
+    """Else a dozen would push out all lines before them."""
+    before = len(log.read_text(encoding='utf-8'))
+    raw(server, b'GET /' + b'\xff' * 100_000 + b' HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    ask(server, 'GET', '/', User_Agent='x' * 60_000)
+    raw(server, b'\xff' * 100_000 + b'\r\n\r\n')
+    for _ in range(100):
+        lines = log.read_text(encoding='utf-8')[before:].splitlines()
+        if len(lines) == 3:
+            break
+        time.sleep(0.05)
+    assert len(lines) == 3 and max(map(len, lines)) < 20_000
