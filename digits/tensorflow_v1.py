@@ -80,7 +80,10 @@ else:
     tf = _import_quietly()
 from tensorflow.core.protobuf.config_pb2 import CallableOptions  # noqa: E402
 
-CONTROL_FLOW = {'Switch', 'RefSwitch', 'Merge', 'RefMerge', 'Enter', 'RefEnter'}
+# Operations that the executor for one operation at a time does not have: branches and loops, of
+# which it does not finish several within each other in 2.x, and variables that are no resources.
+NOT_ONE_BY_ONE = {'Switch', 'RefSwitch', 'Merge', 'RefMerge', 'Enter', 'RefEnter', 'If', 'Case',
+                  'StatelessIf', 'StatelessCase', 'While', 'StatelessWhile', 'VariableV2'}
 IMPORT_SECONDS = time.perf_counter() - _started
 
 
@@ -222,8 +225,8 @@ def configure(device: str, precision: str) -> Tuple[Any, str]:
             raise UserError(f'--precision bfloat16: TensorFlow {tf.__version__} does not '
                             'support it; use --precision float32')
         rewrites.auto_mixed_precision_onednn_bfloat16 = 1  # RewriterConfig.ON
-    # One operation at a time, each on all cores. This executor has no loops and branches of 1.15.
-    if not count and not any(op.type in CONTROL_FLOW
+    # One operation at a time, each on all cores.
+    if not count and not any(op.type in NOT_ONE_BY_ONE
                              for op in tf.get_default_graph().get_operations()):
         config.experimental.executor_type = 'SINGLE_THREADED_EXECUTOR'
     return config, precision

@@ -11,9 +11,9 @@ import numpy as np
 
 from digits import paths
 from digits.errors import UserError
-from digits.training import calibration, checkpoints, folders
+from digits.training import calibration, checkpoints, evaluation, folders
 from digits.training.models import logits_in_chunks
-from digits.training.record import Record
+from digits.training.record import PROBE, Record
 
 # Lessons under the names that they had in earlier versions.
 EARLIER_SCRIPTS = {'mnist_cnn_3x3': 'c_cnn_3x3'}
@@ -89,17 +89,17 @@ def restore(folder: Path) -> Classifier:
     """
     record = Record.read(folder)
 
-    def rows(images):  # scaled as in training: to [0, 1] or [0, 255]
-        return images.reshape(-1, 784) * np.float32(record.pixel_max) / np.float32(255)
+    def rows(images):
+        return evaluation.scaled(images, record)
 
     if is_numpy(record):
         lesson, arrays = load_lesson(folder, record), restore_arrays(folder, record)
         flags = _inference_flags(folder, record, lesson)
         # Given that exactly one of ten independent sigmoids h is 1, the probability of each is
         # proportional to h / (1 - h) = exp(z): again the softmax of the logits z.
-        return Classifier(record.script, lambda images: logits_in_chunks(
+        return _compared(folder, record, Classifier(record.script, lambda images: logits_in_chunks(
             lambda chunk: lesson.inference(rows(chunk), **arrays, **flags), images),
-            record.calibration)
+            record.calibration))
 
     from digits.tensorflow_v1 import open_session, tf  # weights.npz needs no TensorFlow
     from digits.training import graph
@@ -120,9 +120,20 @@ def restore(folder: Path) -> Classifier:
         from digits.prediction.layers import Layers
         return Layers(session, logits, lambda image: {x: rows(image)}, found)
 
-    return Classifier(record.script, lambda images: logits_in_chunks(
+    return _compared(folder, record, Classifier(record.script, lambda images: logits_in_chunks(
         lambda chunk: session.run([logits], {x: rows(chunk)})[0], images), record.calibration,
-        maps, layers)
+        maps, layers))
+
+
+def _compared(folder, record, classify):
+    """The classifier, after a notice on stderr if it computes other logits than were scored."""
+    scored = np.array(record.probe or ())
+    found = classify.logits(PROBE[np.newaxis])[0] if len(scored) else scored
+    if len(scored) and (len(scored) != len(found)
+                        or abs(found - scored).max() > 0.05 + 0.1 * np.ptp(scored)):
+        print(f'{folder}: inference in {record.script}.py does not compute the logits that were '
+              'scored: what main does to images or logits belongs into inference', file=sys.stderr)
+    return classify
 
 
 def is_numpy(record: Record) -> bool:
@@ -208,12 +219,16 @@ def _trains(tree):
 
 
 def _defines_inference(tree):
-    """Whether a script defines a function inference or imports one, found without executing it."""
+    """Whether a script defines inference or imports it, found without executing the script."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == 'inference':
             return True
         if isinstance(node, ast.ImportFrom) and any(
-                'inference' in (alias.name, alias.asname) for alias in node.names):
+                {'inference', '*'} & {alias.name, alias.asname} for alias in node.names):
+            return True
+        if isinstance(node, ast.Assign) and any(
+                isinstance(target, ast.Name) and target.id == 'inference'
+                for target in node.targets):
             return True
     return False
 

@@ -46,10 +46,16 @@ class Layers:
             self._digit = tf.placeholder(tf.int32, [], 'digit')
             lead = logits[0, self._digit] - tf.reduce_mean(logits[0])
             self._fetches = []
-            for number, tensor in enumerate([*self._after, *(tensor for _, tensor in dense)]):
-                gradient, = tf.gradients(lead, [tensor])
-                if gradient is None:  # pooled before its activation: another branch of the graph
-                    gradient, = tf.gradients(lead, [self._convolutions[number].outputs[0]])
+            tensors = [*self._after, *(tensor for _, tensor in dense)]
+            # Pooled before its activation, this is another branch of the graph.
+            outputs = [conv.outputs[0] for conv in self._convolutions]
+            gradients = tf.gradients(lead, [*tensors, *outputs]) if tensors else []
+            for number, tensor in enumerate(tensors):
+                gradient = gradients[number]
+                if gradient is None and number < len(outputs):
+                    gradient = gradients[len(tensors) + number]
+                if gradient is None:  # of tf.stop_gradient
+                    gradient = tf.zeros_like(tensor)
                 self._fetches.append((tensor[0], tf.reduce_sum(
                     (tensor * gradient)[0], axis=list(range(tensor.shape.ndims - 2)))))
 

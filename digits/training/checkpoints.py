@@ -28,6 +28,10 @@ def exist(folder: Path) -> bool:
     return bool(_npz_files(folder)) or any(folder.glob('model.ckpt-*.index'))
 
 
+class Misfit(UserError):
+    """A checkpoint is whole, but of another graph."""
+
+
 class Checkpoints(abc.ABC):
     """The checkpoints in a run's folder. Selects the one to read, and reports damaged ones."""
 
@@ -75,6 +79,8 @@ class Checkpoints(abc.ABC):
             raise UserError(f'{self._folder}: no checkpoint in it yet')
         try:
             step, arrays = self._read(found[0])
+        except Misfit as error:  # an older checkpoint would fit as little
+            raise UserError(f'{error}; name another run') from error
         except UserError as error:
             older = ''.join(f', or delete {found[0].name}{self._all} to use {file.name}'
                             for file in found[1:2])
@@ -166,9 +172,10 @@ class SaverCheckpoints(Checkpoints):
         try:
             return _step(prefix), tensor_bundle.read(prefix, wanted)
         except tensor_bundle.MismatchedCheckpoint as error:
-            raise UserError(f'{prefix}: does not fit the graph that the lesson builds now '
-                            f'({error}); {LESSON_NAME} beside it is the lesson that fits'
-                            ) from error
+            raise Misfit(f'{prefix}: does not fit the graph that inference builds now ({error}); '
+                         f'either the lesson was changed, and {LESSON_NAME} beside it is the one '
+                         'that fits, or its main builds more than inference, such as a scope'
+                         ) from error
         except (tensor_bundle.CorruptCheckpoint, OSError) as error:
             raise UserError(f'{prefix}: damaged ({_reason(error)})') from error
 
@@ -213,7 +220,8 @@ class ArrayCheckpoints(Checkpoints):
     def save(self, step: int) -> None:
         """Write the arrays atomically; UserError (status 1) if that fails."""
         path, previous = (self._folder / name for name in NPZ)
-        contents: Dict[str, Any] = {'step': np.int64(step), **self._arrays}
+        contents: Dict[str, Any] = {'step': np.int64(step), **{
+            name: np.ascontiguousarray(array) for name, array in self._arrays.items()}}
         try:
             with files.replacing(path) as unfinished:
                 with open(str(unfinished), 'wb') as file:

@@ -12,7 +12,12 @@ from digits.errors import UserError
 from digits.training import calibration
 from digits.training.models import CHUNK, Model
 from digits.training.progress import from_here
-from digits.training.record import Record
+from digits.training.record import PROBE, Record
+
+
+def scaled(images: np.ndarray, record: Record) -> np.ndarray:
+    """float32 [n, 784] of images uint8 [n, 28, 28], in [0, 1] or [0, 255] as in the training."""
+    return images.reshape(-1, 784) * np.float32(record.pixel_max) / np.float32(255)
 
 
 def evaluate(model: Model, dataset: DataSet) -> Tuple[float, float]:
@@ -106,6 +111,8 @@ class Final:
             self._lines.append(f'training accuracy: {accuracy:.4f}{data.label}')
         _, self.accuracy = evaluate(model, data.test)
         record.test_accuracy = round(self.accuracy, 4)
+        logits = model.logits(scaled(PROBE, record))[0].tolist()
+        record.probe = [round(value, 4) for value in logits] if np.isfinite(logits).all() else None
 
     def summarize(self, summaries: Any, step: int) -> None:
         """Write the accuracy, the first layer, missed digits and fc1's activations for TensorBoard.

@@ -5,6 +5,8 @@ import random
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
+import numpy as np
+
 from digits import command_line
 from digits.command_line import non_negative_int, positive_float, positive_int
 from digits.datasets import idx
@@ -82,11 +84,14 @@ class Parser(command_line.Parser):
         """The flags on the command line, without defaults."""
         parser = copy.deepcopy(self)
         parser.require_none()
-        for actions in parser.options.values():
+        absent = object()
+        for name, actions in parser.options.items():
+            parser.set_defaults(**{name: absent})  # also in the place of those set before
             for action in actions:
                 action.default = argparse.SUPPRESS
         found = vars(parser.parse_args(argv))
-        return {name: value for name, value in found.items() if name in self.options}
+        return {name: value for name, value in found.items()
+                if name in self.options and value is not absent}
 
 
 def parser(script: str, doc: Optional[str], *, steps: Optional[int] = None,
@@ -156,6 +161,7 @@ def parse_args(parser: Parser, argv: Optional[Sequence[str]] = None) -> argparse
         parser.require_none()
     args = parser.parse_args(argv)
     random.seed(args.seed)  # tf.layers and tf.keras draw the seeds of initial values from it
+    np.random.seed(args.seed)  # for a lesson that uses it: each run begins alike
     if {'epochs', 'steps'} <= set(given):
         parser.error('argument --steps: not allowed with argument --epochs')
     for flag, other in (('epochs', 'steps'), ('steps', 'epochs')):

@@ -13,7 +13,8 @@ NORMALISATION = {'Mul', 'FusedBatchNorm', 'FusedBatchNormV3', 'If'}
 BARRIERS = {'Conv2D', 'DepthwiseConv2dNative', 'MatMul', 'Reshape'}  # another layer begins
 # Operations with a hidden random state, which no checkpoint has.
 STATEFUL_RANDOM = {'RandomUniform', 'RandomUniformInt', 'RandomStandardNormal', 'TruncatedNormal',
-                   'RandomGamma', 'RandomShuffle', 'Multinomial', 'RandomPoissonV2'}
+                   'RandomGamma', 'RandomShuffle', 'Multinomial', 'RandomPoissonV2',
+                   'FractionalMaxPool', 'FractionalAvgPool'}
 WITH_FUNCTIONS = {'If', 'StatelessIf', 'Case', 'StatelessCase', 'While', 'StatelessWhile',
                   'PartitionedCall', 'StatefulPartitionedCall'}
 

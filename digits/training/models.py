@@ -1,6 +1,7 @@
 """The models that a run trains, a graph or arrays, with one interface."""
 import abc
 import inspect
+import numbers
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -70,7 +71,7 @@ class Model(abc.ABC):
         return None
 
     def check_step(self) -> None:  # noqa: B027
-        """Raise UserError (status 1) if a step has changed nothing that is saved."""
+        """Raise UserError (status 1) if no step has changed what is saved."""
 
 
 class GraphModel(Model):
@@ -96,10 +97,14 @@ class GraphModel(Model):
         if logits.shape.ndims is not None and logits.shape.as_list()[1:] not in ([10], [None]):
             raise UserError(f'logits has the shape {logits.shape}: make it [None, 10], a column '
                             'for each digit')
+        if images.shape.ndims and images.shape.as_list()[1] not in (784, None):
+            raise UserError(f'images has the shape {images.shape}: make it [None, 784], and change '
+                            'the size in inference')
         if images.dtype != tensorflow_v1.tf.float32:
             raise UserError(f'images has the type {images.dtype.name}: make it tf.float32, as all '
                             'that reads with the run does')
-        for name in graph.unfed([logits, loss, accuracy], [images, labels]):
+        rate = [] if isinstance(learning_rate, (numbers.Real, type(None))) else [learning_rate]
+        for name in graph.unfed([logits, loss, accuracy, *rate], [images, labels]):
             raise UserError(f'the placeholder {name} has no value when the run is evaluated: give '
                             'it one, with tf.placeholder_with_default')
         self._tf, self._found = tensorflow_v1.tf, graph
@@ -172,16 +177,16 @@ class GraphModel(Model):
         return [(title, values[0]) for title, values in
                 zip(titles, self.session.run(list(tensors), {self._images: image}))]
 
-    def learning_rate(self) -> Optional[float]:
-        if self._learning_rate is None or isinstance(self._learning_rate, (int, float)):
+    def learning_rate(self) -> Any:
+        if self._learning_rate is None or isinstance(self._learning_rate, numbers.Real):
             return self._learning_rate
         return float(self.session.run(self._learning_rate))
 
     def check_step(self) -> None:
         counter = self._tf.train.get_global_step(self.graph)
         if counter is not None and not self.session.run(counter):
-            raise UserError('global_step is still 0 after a step: give it to the optimizer, '
-                            'minimize(loss, global_step)', 1)
+            raise UserError('global_step is still 0: give it to the optimizer, minimize(loss, '
+                            'global_step)', 1)
 
 
 class ArrayModel(Model):
@@ -210,8 +215,8 @@ class ArrayModel(Model):
 
     def check_step(self) -> None:
         if all(np.array_equal(array, self._first[name]) for name, array in self._arrays.items()):
-            raise UserError('a step has changed no array of the run: update them in place, with -= '
-                            'or [:] =', 1)
+            raise UserError('no step has changed an array of the run: update them in place, with '
+                            '-= or [:] =', 1)
 
     def checkpoints(self, folder: Path) -> ArrayCheckpoints:
         return ArrayCheckpoints(folder, self._arrays)

@@ -18,6 +18,9 @@ NAME = 'run.json'
 LESSON_NAME = 'lesson.txt'  # the lesson's text, never executed
 MAX_RECORD_BYTES = 2 ** 20  # a run.json has about a thousandth of that
 STATUSES = ('running', 'interrupted', 'diverged', 'finished')  # a killed run stays 'running'
+# An upright stroke, uint8 [28, 28]: what any classifier of a run has logits for.
+PROBE = np.zeros([28, 28], np.uint8)
+PROBE[4:24, 12:15] = 255
 # Names that earlier versions gave to fields.
 EARLIER_NAMES = {'of_steps': 'total_steps', 'looks': 'evaluations', 'doubt': 'calibration'}
 
@@ -119,6 +122,9 @@ class Record:
     # What calibration.fit found.
     calibration: Optional[Dict[str, float]] = _field(
         _optional(_struct(scale=_is_number, least=_is_number)), None, added=True)
+    # The scored model's logits of PROBE.
+    probe: Optional[List[float]] = _field(_optional(
+        lambda value: isinstance(value, list) and all(map(_is_number, value))), None, added=True)
     # Of all interruptions together, beside the import of TensorFlow, the last one's.
     seconds: Dict[str, float] = _field(
         _struct(**dict.fromkeys(('import', 'data', 'training', 'whole'), _is_number)),

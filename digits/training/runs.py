@@ -16,6 +16,7 @@ from digits.training.folders import RunFolder
 from digits.training.models import Model
 from digits.training.signals import Signals
 
+CHECK_STEPS = 100  # until which something must have changed
 SAVE_SECONDS = 60  # between two checkpoints, at most: what SIGKILL may cost
 
 
@@ -83,8 +84,8 @@ class Run:
 
         After a step: progress and, from time to time, an evaluation on the validation set. There is
         a checkpoint at each evaluation and every SAVE_SECONDS. Raises UserError (status 1) if the
-        loss is not finite or the first step changes nothing, SystemExit (128 + the signal's number)
-        after a step with Ctrl-C or SIGTERM.
+        loss is not finite or the first CHECK_STEPS change nothing, SystemExit (128 + the signal's
+        number) after a step with Ctrl-C or SIGTERM.
         """
         self._begin()
         first = self.step
@@ -101,7 +102,7 @@ class Run:
                 self._training_seconds += time.perf_counter() - started
                 self.step += 1
                 loss = self._finite_loss()
-                if self.step == first + 1:
+                if self.step == min(first + CHECK_STEPS, self.total_steps):
                     self._model.check_step()
                 images = self.step * self._batch_size
                 if self._summaries and self.step % self._args.summary_every == 0:

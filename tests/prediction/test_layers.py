@@ -73,6 +73,21 @@ def test_strides_and_padding(padding, stride, step, drawn):
             assert found['channels'][0]['sum'] == pytest.approx(found['sum'], abs=1e-3)
 
 
+def test_a_layer_behind_which_no_gradient_goes_contributes_nothing(drawn):
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [None, 784])
+        h = tf.stop_gradient(tf.nn.relu(tf.nn.conv2d(
+            tf.reshape(x, [-1, 28, 28, 1]), tf.ones([3, 3, 1, 2]), strides=[1, 2, 2, 1],
+            padding='SAME')))
+        hidden = tf.nn.relu(tf.matmul(tf.reshape(h, [-1, 392]), tf.ones([392, 5])), 'hidden')
+        logits = tf.matmul(hidden, tf.constant(np.float32(np.eye(5, 10))))
+        layers = Layers(session, logits, lambda image: {x: image.reshape(1, 784) / 255},
+                        graph.feature_maps(logits))
+        conv, dense = layers.values(drawn, 2)
+        assert conv.values.max() > 0 and not conv.contribution.any()
+        assert dense.contribution.argmax() == 2
+
+
 def test_a_network_without_hidden_layers_has_none(drawn):
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.placeholder(tf.float32, [None, 784])

@@ -108,7 +108,7 @@ def test_newest_run_is_found_a_cnn_first(trained, tmp_path, monkeypatch):
     (lambda folder: change_record(folder, script='os'),
      "names 'os', and there is no os.py here that defines inference"),
     (lambda folder: change_record(folder, script='mnist_cnn'),
-     'does not fit the graph that the lesson builds now '
+     'does not fit the graph that inference builds now '
      '(holds no conv1/W of float32 [5, 5, 1, 32])'),
     (lambda folder: [path.unlink() for path in folder.glob('model*')], 'no checkpoint in it yet'),
 ])

@@ -1,5 +1,6 @@
 """What learners change in the graph of a copied lesson: it trains, and is restored the same."""
 import os
+import sys
 import warnings
 
 import numpy as np
@@ -39,6 +40,63 @@ def test_branches_and_loops(project, trained, graph):
     trained()
 
 
+def test_branches_within_branches(project):
+    """On 2.21 these had waited for each other for ever, where there are two cores."""
+    project.copy('mine.py', 'GradientDescentOptimizer(args.learning_rate)',
+                 'GradientDescentOptimizer(tf.train.piecewise_constant('
+                 'global_step, [3, 6, 9], [0.5, 0.2, 0.1, 0.05]))', of='mnist_softmax.py')
+    process = project.start('mine.py', '--steps', '12')
+    try:
+        assert process.wait(120) == 0, process.stderr.read()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize('how', ['tf.get_variable(name, shape, initializer=zeros, '
+                                 'use_resource=False)', 'tf.Variable(tf.zeros(shape), name=name)'])
+def test_variables_of_other_kinds(project, trained, how):
+    """Those that are no resources have an executor of their own."""
+    project.copy(
+        'mine.py', "tf.get_variable('W', [784, 10], initializer=zeros)", "made('W', [784, 10])",
+        "tf.get_variable('b', [10], initializer=zeros)", "made('b', [10])",
+        '    zeros = tf.zeros_initializer()\n',
+        f'    zeros = tf.zeros_initializer()\n    made = lambda name, shape: {how}\n',
+        of='mnist_softmax.py')
+    trained()
+
+
+@pytest.mark.parametrize('changes', [
+    ('logits = inference(images)\n', 'logits = inference((images - 0.1307) / 0.3081)\n'),
+    ('logits = inference(images)\n', 'logits = inference(images) + tf.range(10.0)\n'),
+], ids=['images', 'logits'])
+def test_a_network_that_main_changes_is_told(project, tmp_path, changes, capsys):
+    project.copy('mine.py', *changes, of='mnist_softmax.py')
+    for name in ('mine', 'mnist_softmax'):
+        project.train(f'{name}.py', '--steps', '20', '--run-dir', tmp_path / name)
+        capsys.readouterr()
+        with project.in_place():
+            classifier.restore(tmp_path / name)
+        told = capsys.readouterr().err
+        assert ('does not compute the logits that were scored' in told) == (name == 'mine')
+
+
+@pytest.mark.parametrize('line', [
+    'from model import *', 'import model\ninference = model.network',
+    'from model import inference'], ids=['all', 'assigned', 'named'])
+def test_a_network_in_a_file_of_its_own(project, trained, line, monkeypatch):
+    monkeypatch.syspath_prepend(str(project.folder))
+    monkeypatch.delitem(sys.modules, 'model', raising=False)
+    text = (project.folder / 'mnist_softmax.py').read_text(encoding='utf-8')
+    start, end = text.index('def inference'), text.index('def main')
+    (project.folder / 'model.py').write_text(
+        'from digits.tensorflow_v1 import tf\n' + text[start:end] + '\nnetwork = inference\n')
+    (project.folder / 'mine.py').write_text(text[:start] + line + '\n\n\n' + text[end:])
+    folder, _ = trained()
+    assert '# ---- model.py' in (folder / 'lesson.txt').read_text(encoding='utf-8')
+    del sys.modules['model']
+
+
 def test_swish_is_an_activation_as_a_whole(project, trained):
     """Its inner sigmoid is none: fetched alone, TensorFlow 2.21 fails, as it computes both in one.
     """
@@ -63,6 +121,8 @@ def test_layers_of_keras_begin_as_the_seed_says(project, trained):
 
 @pytest.mark.parametrize('changes', [
     ('tf.matmul(images, W)', 'tf.matmul(tf.nn.dropout(images, rate=0.1), W)'),
+    ('tf.matmul(images, W)', 'tf.matmul(images, W) + tf.reduce_mean(tf.nn.fractional_max_pool('
+     'tf.reshape(images, [-1, 28, 28, 1]), [1, 1.4, 1.4, 1])[0])'),
     ('minimize(loss, global_step)', 'minimize(loss + tf.reduce_mean('
      'tf.nn.dropout(logits, rate=0.5)), global_step)'),
     ('        train_step = optimizer.minimize(loss, global_step)',
@@ -71,7 +131,7 @@ def test_layers_of_keras_begin_as_the_seed_says(project, trained):
      '        train_step = optimizer.apply_gradients(pairs, global_step)'),
     ('minimize(loss, global_step)', 'minimize(loss + tf.cond(loss > 0, '
      'lambda: tf.random_uniform([]), lambda: 0.0), global_step)'),
-], ids=['inference', 'loss', 'gradients', 'branch'])
+], ids=['dropout', 'pooling', 'loss', 'gradients', 'branch'])
 def test_random_numbers_that_no_checkpoint_has_are_told(project, changes, capsys):
     project.copy('mine.py', *changes, of='mnist_softmax.py')
     project.train('mine.py', '--steps', '2')

@@ -1,6 +1,7 @@
 """Mistakes in a copied lesson: one sentence, at the start where that can be; and what is none."""
 import re
 
+import numpy as np
 import pytest
 from helpers import assert_same_weights
 
@@ -18,7 +19,11 @@ from digits.training.record import Record
      r'run.finish\(\) is called after the end of the with block'),
     ('tf.reduce_mean(tf.cast(correct, tf.float32))', 'tf.cast(correct, tf.float32)', 2,
      r'accuracy has the shape \(.*,\): take tf.reduce_mean of it'),
-    ('minimize(loss, global_step)', 'minimize(loss)', 1, 'global_step is still 0 after a step'),
+    ('minimize(loss, global_step)', 'minimize(loss)', 1, 'global_step is still 0: give it'),
+    ('accuracy) as run', "accuracy, tf.placeholder(tf.float32, [], 'rate')) as run", 2,
+     'the placeholder rate has no value when the run is evaluated: give it one'),
+    ('784', '196', 2,
+     r'images has the shape \(.*, 196\): make it \[None, 784\], and change the size in inference'),
     ('tf.int64, [None]', 'tf.int64, [None, 1]', 2,
      r'labels has the shape \(.*, 1\): make it \[None\]'),
     ('inference(images)\n', "inference(images * tf.placeholder(tf.float32, [], 'k'))\n", 2,
@@ -36,14 +41,41 @@ from digits.training.record import Record
     ('    mnist = input_data.load(args)\n', '    mnist = input_data.load(args)\n'
      '    from digits.datasets import outliers\n    outliers.add(mnist.train, 500)\n', 1,
      'the loss takes no label 10, that of images which are not digits: use cross_entropy of'),
-], ids=['no loss', 'a list', 'end outside', 'not reduced', 'no global_step', 'shape',
-       'no default', 'type', 'classes', 'log', 'saver', 'own loop', 'label'])
+], ids=['no loss', 'a list', 'end outside', 'not reduced', 'no global_step', 'rate', 'size',
+       'shape', 'no default', 'type', 'classes', 'log', 'saver', 'own loop', 'label'])
 def test_a_mistake_in_the_loop_is_one_sentence(project, line, mistake, status, sentence):
     project.copy('mine.py', 'tf.matmul(images', 'tf.matmul(tf.to_float(images)', line, mistake,
                  of='mnist_softmax.py')
     with pytest.raises(UserError, match=f'^{sentence}') as told:
         project.train('mine.py', '--steps', '5', '--quiet')
     assert told.value.exit_status == status
+
+
+@pytest.mark.parametrize('changes', [
+    # Gradients that are applied at every fourth step.
+    ('session.run([train_step, loss], feed_dict)',
+     'session.run([train_step if run.step % 4 == 3 else loss, loss], feed_dict)'),
+    ('accuracy) as run', 'accuracy, __import__("numpy").float32(0.5)) as run'),
+    ('    args = training', '    parser.set_defaults(steps=9, validation_size=300)\n'
+     '    args = training'),
+], ids=['every fourth', 'a number of NumPy', 'set_defaults'])
+def test_what_is_no_mistake_with_a_graph(project, changes):
+    project.copy('mine.py', *changes, of='mnist_softmax.py')
+    project.train('mine.py', '--epochs', '1', '--summary-every', '2', '--validation-size', '500')
+
+
+@pytest.mark.parametrize('changes', [
+    # A learning rate that begins at 0.
+    ('W -= args.learning_rate * dW', 'W -= (run.step > 0) * args.learning_rate * dW',
+     'b -= args.learning_rate * db', 'b -= (run.step > 0) * args.learning_rate * db'),
+    ('random.uniform(-1, 1, [784, 10]).astype(np.float32)',
+     'random.uniform(-1, 1, [784, 10]).astype(np.float32, order="F")'),
+], ids=['warm-up', 'columns first'])
+def test_what_is_no_mistake_with_arrays(project, changes, tmp_path):
+    project.copy('mine.py', *changes, of='mnist_numpy_sigmoid.py')
+    project.train('mine.py', '--epochs', '3', '--run-dir', tmp_path / 'run')
+    with project.in_place():
+        assert classifier.restore(tmp_path / 'run').logits(np.zeros([2, 28, 28])).shape == (2, 10)
 
 
 def test_a_forgotten_end_is_told(project, capsys):
@@ -56,7 +88,7 @@ def test_a_forgotten_end_is_told(project, capsys):
 @pytest.mark.parametrize(('changes', 'status', 'sentence'), [
     (['W -= args.learning_rate * dW', 'W = W - args.learning_rate * dW',
       'b -= args.learning_rate * db', 'b = b - args.learning_rate * db'], 1,
-     'a step has changed no array of the run: update them in place, with -= or [:] ='),
+     'no step has changed an array of the run: update them in place, with -= or [:] ='),
     (['random.uniform(-1, 1, [784, 10]).astype(np.float32)', 'random.uniform(-1, 1, [784, 10])'], 2,
      'the array W is float64: make it float32, with W = W.astype(np.float32)'),
     (["{'W': W, 'b': b}", "{'weights': W, 'b': b}"], 2,
@@ -87,11 +119,17 @@ def test_labels_of_read_data_sets(project, small_dir, capsys):
      r'.*mine.py: trains whenever it is imported; its last lines must be  if __name__ == .*'),
     (['+ b\n', '+ b, W\n'],
      r'.*: mine.py cannot build its graph .*\(inference returns a tuple, not the logits alone\)'),
-], ids=['syntax', 'no condition', 'a pair'])
+    (['    logits = inference(images)\n', "    with tf.variable_scope('model'):\n"
+      '        logits = inference(images)\n'],
+     r'.*: does not fit the graph that inference builds now .* such as a scope; name another run'),
+], ids=['syntax', 'no condition', 'a pair', 'a scope'])
 def test_a_lesson_that_can_no_longer_be_restored_is_told(project, changes, sentence, tmp_path):
     project.copy('mine.py', of='mnist_softmax.py')
+    if 'variable_scope' in changes[1]:
+        project.change('mine.py', *changes)
     project.train('mine.py', '--steps', '2', '--run-dir', tmp_path / 'run')
-    project.change('mine.py', *changes)
+    if 'variable_scope' not in changes[1]:
+        project.change('mine.py', *changes)
     with project.in_place(), pytest.raises(UserError, match=f'^{sentence}$'):
         classifier.restore(tmp_path / 'run')
 

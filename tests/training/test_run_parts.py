@@ -231,7 +231,8 @@ def test_an_earlier_version_s_record_is_read(tmp_path):
     assert found.placeholders == ['drop_rate'] and found.lesson_sha256 is None
 
 
-def test_results_are_the_last_lines(model, tmp_path, capsys):
+def test_results_are_the_last_lines(model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(evaluation, 'scaled', lambda images, record: np.float32([[3, 5]]))
     data = Data()
     data.pixels = np.zeros([30, 784], np.uint8)
     record = Record.new(namespace(tmp_path), 'small', 50)
@@ -242,4 +243,5 @@ def test_results_are_the_last_lines(model, tmp_path, capsys):
     expected = np.mean((data.images @ model.weights()['W']).argmax(axis=1) == data.labels)
     assert out == [f'validation accuracy: {expected:.4f} (small, not MNIST)',
                    f'test accuracy: {expected:.4f} (small, not MNIST)']
+    assert record.probe == pytest.approx(np.float32([3, 5]) @ model.weights()['W'], abs=1e-4)
     assert record.test_accuracy == round(float(expected), 4)
