@@ -12,9 +12,11 @@ import sys
 from typing import Any, Dict, Optional
 
 from digits.errors import UserError
+from digits.web import connections
 
 MAX_FILE_BYTES = 10 ** 7  # then LOG becomes LOG.1, and so on
 OLD_FILES = 5  # up to LOG.5
+MAX_LOGGED = 1000  # letters of what a client sends
 
 
 class RequestLog:
@@ -73,3 +75,23 @@ class _Stdout(_Forgiving, logging.FileHandler):
 
     def _open(self):
         return open(sys.stdout.fileno(), 'w', encoding='utf-8', closefd=False)
+
+
+class FaultLog(logging.Handler):
+    """Copy Tornado's messages about malformed requests and errors to the request log."""
+
+    def __init__(self, log):
+        super().__init__(logging.INFO)
+        self._log = log
+
+    def emit(self, record):
+        client = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        malformed = isinstance(client, connections.Connection)
+        if not malformed and record.levelno < logging.ERROR:
+            return
+        status, known = 500, {'stack_trace': self.format(record)}
+        if malformed:
+            status, known = 400, {'error': str(record.args[1])[:MAX_LOGGED]}
+        self._log.write(f'refused: {status}', status, {
+            'requestMethod': '', 'responseSize': '0', 'latency': '0s',
+            'remoteIp': client.remote_ip if malformed else ''}, **known)

@@ -24,7 +24,7 @@ from tornado import web
 from digits import signals
 from digits.prediction.classifier import Classifier
 from digits.web import connections, predictions
-from digits.web.request_log import RequestLog
+from digits.web.request_log import MAX_LOGGED, FaultLog, RequestLog
 
 MAX_HEADER_BYTES = 65536
 THREADS = 4  # two keep two cores busy, two more fill the gaps
@@ -34,7 +34,6 @@ THREADS = 4  # two keep two cores busy, two more fill the gaps
 SWITCH_INTERVAL = 5e-5
 MAX_WAITING = 256  # pictures waiting for a thread; further requests get a 503
 MAX_WAITING_PAGES = 16  # as many with several digits, which take seconds and up to 1 GB: one by one
-MAX_LOGGED = 1000  # letters of what a client sends
 PAGE = Path(__file__).resolve().parent / 'page'
 FILES = {'/': ('index.html', 'text/html; charset=utf-8'),
          '/page.css': ('page.css', 'text/css; charset=utf-8'),
@@ -300,26 +299,6 @@ def application(classify: Classifier, run: str, log: RequestLog, listens: str,
         listens=listens, log_drawings=log_drawings)
 
 
-class _FaultLog(logging.Handler):
-    """Copy Tornado's messages about malformed requests and errors to the request log."""
-
-    def __init__(self, log):
-        super().__init__(logging.INFO)
-        self._log = log
-
-    def emit(self, record):
-        client = record.args[0] if isinstance(record.args, tuple) and record.args else None
-        malformed = isinstance(client, connections.Connection)
-        if not malformed and record.levelno < logging.ERROR:
-            return
-        status, known = 500, {'stack_trace': self.format(record)}
-        if malformed:
-            status, known = 400, {'error': str(record.args[1])[:MAX_LOGGED]}
-        self._log.write(f'refused: {status}', status, {
-            'requestMethod': '', 'responseSize': '0', 'latency': '0s',
-            'remoteIp': client.remote_ip if malformed else ''}, **known)
-
-
 def serve(app: web.Application, sock: socket.socket, log: RequestLog,
           announce: Callable[[], Any]) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish requests; KeyboardInterrupt after Ctrl-C.
@@ -332,7 +311,7 @@ def serve(app: web.Application, sock: socket.socket, log: RequestLog,
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
         logger.propagate = False
-        logger.addHandler(_FaultLog(log))
+        logger.addHandler(FaultLog(log))
     caught = []
 
     def on_signal(number, frame):
