@@ -138,9 +138,11 @@ class Record:
     @classmethod
     def new(cls, args: argparse.Namespace, dataset: str, total_steps: int) -> 'Record':
         """The record of a run that begins with these flags."""
-        flags = {name: value if _is_flags({name: value}) else str(value)
+        flags = {name: list(value) if isinstance(value, tuple) else value
                  for name, value in vars(args).items()
                  if name not in ('script', 'recipe', 'repeated')}
+        flags = {name: value if _is_flags({name: value}) else str(value)
+                 for name, value in flags.items()}
         flags['data_dir'] = os.path.abspath(args.data_dir)  # for a resumed run, wherever it starts
         return cls(script=args.script, flags=flags, dataset=dataset, seed=args.seed,
                    total_steps=total_steps, recipe=args.recipe,

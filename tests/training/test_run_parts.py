@@ -46,6 +46,22 @@ def test_flags_of_a_lesson_can_be_typed_again(flag, options, words, grouped):
     assert parser.given(words) == {name: value} and parser.given([]) == {}
 
 
+@pytest.mark.parametrize(('options', 'value'), [
+    ({'type': int, 'nargs': '+', 'default': (32, 64)}, [32, 64]),
+    ({'type': lambda text: tuple(map(int, text.split(','))), 'default': (32, 64)}, (32, 64)),
+], ids=['numbers', 'a type'])
+def test_a_flag_with_a_tuple_is_resumed(tmp_path, options, value):
+    def parse(*words):
+        parser = flags.parser('mine.py', 'A lesson.', steps=10)
+        parser.add_argument('--sides', **options)
+        return flags.parse_args(parser, words)
+
+    args = parse()
+    args.data_dir, args.run_dir = 'data', str(tmp_path)
+    Record.new(args, 'small', 10).write(tmp_path)
+    assert parse('--resume', '--run-dir', str(tmp_path)).sides == value
+
+
 def test_a_required_flag_is_not_required_again(tmp_path):
     def parse(*words):
         parser = flags.parser('mine.py', 'A lesson.', steps=10)
