@@ -79,14 +79,21 @@ class Checkpoints(abc.ABC):
             raise UserError(f'{self._folder}: no checkpoint in it yet')
         try:
             step, arrays = self._read(found[0])
-        except Misfit as error:  # an older checkpoint would fit as little
-            raise UserError(f'{error}; name another run') from error
         except UserError as error:
-            older = ''.join(f', or delete {found[0].name}{self._all} to use {file.name}'
-                            for file in found[1:2])
-            raise UserError(f'{error}; name another run{older}') from error
+            raise UserError(f'{error}; name another run{self._older(error, found)}') from error
         self._assign(arrays)
         return step
+
+    def _older(self, error, found):
+        """The advice to use the checkpoint before the newest, if that may help."""
+        for file in found[1:2]:
+            if isinstance(error, Misfit):
+                try:
+                    self._read(file)
+                except UserError:  # it fits as little: the lesson was changed
+                    continue
+            return f', or delete {found[0].name}{self._all} to use {file.name}'
+        return ''
 
     def resume(self) -> int:
         """Read the newest intact checkpoint that fits; returns its step, 0 if there is none.
