@@ -81,8 +81,9 @@ def diverged(args: argparse.Namespace, record: Record, loss: str, good_step: Opt
     kept = 'no checkpoint was written before' if good_step is None else \
         f'the last good checkpoint is that of step {good_step:,}'
     if record.steps == 1 and loss.startswith('the loss is'):  # of the initial values
-        return UserError(f'step 1: {loss}, before anything was learned: it may take the log of 0 '
-                         'or divide by 0; the losses of the lessons do neither, given logits', 1)
+        return UserError(f'step 1: {loss}, diverged before anything was learned: it takes the log '
+                         'of 0 or divides by 0, which those of the lessons do not, given logits, '
+                         'or the initial values are too large', 1)
     return UserError(f'step {record.steps:,}: {loss}, training has diverged; '
                      f'usually --learning-rate {args.learning_rate:g} is too large: try a smaller '
                      f'one ({kept}, in {from_here(folder)})', 1)

@@ -80,18 +80,16 @@ class _Stdout(_Forgiving, logging.FileHandler):
 class FaultLog(logging.Handler):
     """Copy Tornado's messages about malformed requests and errors to the request log."""
 
-    def __init__(self, log):
+    def __init__(self, log: RequestLog):
         super().__init__(logging.INFO)
         self._log = log
 
-    def emit(self, record):
-        client = record.args[0] if isinstance(record.args, tuple) and record.args else None
-        malformed = isinstance(client, connections.Connection)
-        if not malformed and record.levelno < logging.ERROR:
-            return
-        status, known = 500, {'stack_trace': self.format(record)}
-        if malformed:
-            status, known = 400, {'error': str(record.args[1])[:MAX_LOGGED]}
-        self._log.write(f'refused: {status}', status, {
-            'requestMethod': '', 'responseSize': '0', 'latency': '0s',
-            'remoteIp': client.remote_ip if malformed else ''}, **known)
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a malformed request with status 400, and any other error with 500."""
+        args = record.args if isinstance(record.args, tuple) else ()
+        http = {'requestMethod': '', 'responseSize': '0', 'latency': '0s', 'remoteIp': ''}
+        if args and isinstance(args[0], connections.Connection):
+            http['remoteIp'] = args[0].remote_ip
+            self._log.write('refused: 400', 400, http, error=str(args[1])[:MAX_LOGGED])
+        elif record.levelno >= logging.ERROR:
+            self._log.write('refused: 500', 500, http, stack_trace=self.format(record))

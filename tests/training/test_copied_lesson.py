@@ -176,9 +176,11 @@ def test_runs_of_different_texts_are_never_averaged(project, tmp_path):
 @pytest.mark.parametrize(('name', 'sentence'), [
     ('my-own.py', 'my-own.py: .* rename this one, to letters, digits and _ only'),
     ('copy.py', 'copy.py: Python has a module of this name: rename the script'),
-    ('math.py', 'math.py: Python has a module of this name: rename the script'),
+    pytest.param('math.py', 'math.py: Python has a module of this name: rename the script',
+                 marks=pytest.mark.slow),
     ('tests/mine.py', 'mine.py: .* look for mine.py beside them, .*: move this lesson there, .*'),
-    ('tests/mnist_cnn.py', 'mnist_cnn.py: .* look for mnist_cnn.py beside them, .*'),
+    pytest.param('tests/mnist_cnn.py', 'mnist_cnn.py: .* look for mnist_cnn.py beside them, .*',
+                 marks=pytest.mark.slow),
 ])
 def test_a_name_that_cannot_be_imported_is_refused_at_once(project, name, sentence, monkeypatch):
     monkeypatch.setenv('PYTHONPATH', str(project.folder))

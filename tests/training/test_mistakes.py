@@ -33,7 +33,7 @@ from digits.training.record import Record
     ('10]', '11]', 2, r'logits has the shape \(.*, 11\): make it \[None, 10\], a column for each'),
     ('tf.losses.sparse_softmax_cross_entropy(labels=labels, logits=logits)',
      'tf.reduce_mean(tf.log(tf.one_hot(labels, 10) * tf.nn.softmax(logits)))', 1,
-     'step 1: the loss is -inf, before anything was learned: it may take the log of 0'),
+     'step 1: the loss is -inf, diverged before anything was learned: it takes the log of 0'),
     ('tf.train.Saver(', 'tf.train.Saver(tf.trainable_variables(), ', 2,
      'the Saver leaves out global_step, without which no run can be resumed: make it after'),
     ('in run.batches():', 'in [mnist.train.next_batch(9)]:', 1,
