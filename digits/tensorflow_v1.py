@@ -80,10 +80,11 @@ else:
     tf = _import_quietly()
 from tensorflow.core.protobuf.config_pb2 import CallableOptions  # noqa: E402
 
+BRANCHES = {'If', 'StatelessIf', 'Case', 'StatelessCase', 'While', 'StatelessWhile'}  # of 2.x
 # Operations that the executor for one operation at a time does not have: branches and loops, of
 # which it does not finish several within each other in 2.x, and variables that are no resources.
-NOT_ONE_BY_ONE = {'Switch', 'RefSwitch', 'Merge', 'RefMerge', 'Enter', 'RefEnter', 'If', 'Case',
-                  'StatelessIf', 'StatelessCase', 'While', 'StatelessWhile', 'VariableV2'}
+NOT_ONE_BY_ONE = {'Switch', 'RefSwitch', 'Merge', 'RefMerge', 'Enter', 'RefEnter', 'VariableV2',
+                  *BRANCHES}
 IMPORT_SECONDS = time.perf_counter() - _started
 
 

@@ -202,4 +202,4 @@ def test_no_file_is_long_but_lists():
     paths = [*ROOT.glob('*.py'), *(path for folder in ('articles', 'bench', 'digits', 'tests')
                                    for path in (ROOT / folder).glob('**/*.py'))]
     assert {path.relative_to(ROOT).as_posix() for path in paths
-                     if len(path.read_text(encoding='utf-8').splitlines()) > 350} == LISTS
+            if len(path.read_text(encoding='utf-8').splitlines()) > 350} == LISTS

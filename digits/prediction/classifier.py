@@ -195,7 +195,7 @@ def load_lesson(folder: Path, record: Record) -> ModuleType:
     """
     script = EARLIER_SCRIPTS.get(record.script, record.script)
     path = folders.lesson_path(script)
-    tree = ast.parse(folders.source(path)) if path else None
+    tree = folders.source(path)[1] if path else None
     if tree is None or not _defines_inference(tree):
         raise UserError(f'{folder}: its run.json names {record.script!r}, and there is no '
                         f'{script}.py here that defines inference')

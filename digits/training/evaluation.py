@@ -72,18 +72,19 @@ def note(record: Record, step: int, loss: Optional[float],
         record.best = {'step': step, 'validation_accuracy': accuracy}
 
 
-def diverged(args: argparse.Namespace, record: Record, loss: str, good_step: Optional[int],
-             folder: Path) -> UserError:
+def diverged(args: argparse.Namespace, record: Record, loss: str, initial: bool,
+             good_step: Optional[int], folder: Path) -> UserError:
     """The exception for a loss that is not finite, such as 'the loss is nan'.
 
+    initial: whether it is that of the initial values.
     good_step: of the last good checkpoint, or None.
     """
-    kept = 'no checkpoint was written before' if good_step is None else \
-        f'the last good checkpoint is that of step {good_step:,}'
-    if record.steps == 1 and loss.startswith('the loss is'):  # of the initial values
+    if initial:
         return UserError(f'step 1: {loss}, diverged before anything was learned: it takes the log '
                          'of 0 or divides by 0, which those of the lessons do not, given logits, '
                          'or the initial values are too large', 1)
+    kept = 'no checkpoint was written before' if good_step is None else \
+        f'the last good checkpoint is that of step {good_step:,}'
     return UserError(f'step {record.steps:,}: {loss}, training has diverged; '
                      f'usually --learning-rate {args.learning_rate:g} is too large: try a smaller '
                      f'one ({kept}, in {from_here(folder)})', 1)

@@ -9,7 +9,7 @@ import sys
 import time
 import tokenize
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Tuple
 
 import numpy as np
 
@@ -148,8 +148,8 @@ def lesson_text(script: str) -> str:
         path = lesson_path(name)
         if path is None or name in texts:
             continue
-        texts[name] = source(path)
-        for node in ast.walk(ast.parse(texts[name])):
+        texts[name], tree = source(path)
+        for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom):
                 names.append(node.module or '')
             elif isinstance(node, ast.Import):
@@ -158,15 +158,17 @@ def lesson_text(script: str) -> str:
                    for name, text in texts.items())
 
 
-def source(path: Path) -> str:
-    """The text of a script, in the coding that it says it is in; UserError if it is no Python."""
+def source(path: Path) -> Tuple[str, ast.Module]:
+    """The text of a script, in the coding that it says it is in, and its syntax tree.
+
+    Raises UserError if it is no Python.
+    """
     try:
         with tokenize.open(str(path)) as file:
             text = file.read()
-        ast.parse(text)
+        return text, ast.parse(text)
     except (SyntaxError, UnicodeDecodeError) as error:
         raise UserError(f'{path}: no Python script ({error})') from error
-    return text
 
 
 def lesson_path(script: str) -> Optional[Path]:

@@ -3,7 +3,7 @@ from typing import Dict, Iterable, List, Sequence, Set, Tuple
 
 import numpy as np
 
-from digits.tensorflow_v1 import tf
+from digits.tensorflow_v1 import BRANCHES, tf
 
 ACTIVATIONS = {'Relu', 'Relu6', 'LeakyRelu', 'Elu', 'Selu', 'Softplus', 'Softsign', 'Sigmoid',
                'Tanh'}
@@ -15,8 +15,7 @@ BARRIERS = {'Conv2D', 'DepthwiseConv2dNative', 'MatMul', 'Reshape'}  # another l
 STATEFUL_RANDOM = {'RandomUniform', 'RandomUniformInt', 'RandomStandardNormal', 'TruncatedNormal',
                    'RandomGamma', 'RandomShuffle', 'Multinomial', 'RandomPoissonV2',
                    'FractionalMaxPool', 'FractionalAvgPool'}
-WITH_FUNCTIONS = {'If', 'StatelessIf', 'Case', 'StatelessCase', 'While', 'StatelessWhile',
-                  'PartitionedCall', 'StatefulPartitionedCall'}
+WITH_FUNCTIONS = {'PartitionedCall', 'StatefulPartitionedCall', *BRANCHES}
 
 
 def activations(logits: tf.Tensor) -> Dict[str, tf.Tensor]:
@@ -84,16 +83,18 @@ def _drawing(graph, is_drawing):
     """The names of operations of such types, but for those of variables' initial values."""
     with graph.as_default():
         initial = _needed(variable.initializer for variable in tf.global_variables())
-    return [op.name for op in graph.get_operations()
-            if op not in initial and _draws(op, is_drawing)]
+    ops = [op for op in graph.get_operations() if op not in initial]
+    functions = {}
+    if any(op.type in WITH_FUNCTIONS for op in ops):
+        functions = {each.signature.name: each.node_def
+                     for each in graph.as_graph_def().library.function}
+    return [op.name for op in ops if _draws(op, is_drawing, functions)]
 
 
-def _draws(op, is_drawing):
-    """Whether an operation is of such a type, or a branch or loop with one in it."""
+def _draws(op, is_drawing, functions):
+    """Whether an operation is of such a type, or calls one of the graph's functions with one."""
     if is_drawing(op.type) or op.type not in WITH_FUNCTIONS:
         return is_drawing(op.type)
-    functions = {each.signature.name: each.node_def
-                 for each in op.graph.as_graph_def().library.function}
     waiting, seen = [op.node_def], set()
     while waiting:
         node = waiting.pop()

@@ -103,8 +103,12 @@ class GraphModel(Model):
         if images.dtype != tensorflow_v1.tf.float32:
             raise UserError(f'images has the type {images.dtype.name}: make it tf.float32, as all '
                             'that reads with the run does')
-        rate = [] if isinstance(learning_rate, (numbers.Real, type(None))) else [learning_rate]
-        for name in graph.unfed([logits, loss, accuracy, *rate], [images, labels]):
+        evaluated = [logits, loss, accuracy]
+        if isinstance(learning_rate, numbers.Real):
+            learning_rate = float(learning_rate)
+        elif learning_rate is not None:
+            evaluated.append(learning_rate)
+        for name in graph.unfed(evaluated, [images, labels]):
             raise UserError(f'the placeholder {name} has no value when the run is evaluated: give '
                             'it one, with tf.placeholder_with_default')
         self._tf, self._found = tensorflow_v1.tf, graph
@@ -177,8 +181,8 @@ class GraphModel(Model):
         return [(title, values[0]) for title, values in
                 zip(titles, self.session.run(list(tensors), {self._images: image}))]
 
-    def learning_rate(self) -> Any:
-        if self._learning_rate is None or isinstance(self._learning_rate, numbers.Real):
+    def learning_rate(self) -> Optional[float]:
+        if self._learning_rate is None or isinstance(self._learning_rate, float):
             return self._learning_rate
         return float(self.session.run(self._learning_rate))
 

@@ -128,6 +128,7 @@ class Run:
         if not math.isfinite(loss):
             self._write('diverged')
             raise evaluation.diverged(self._args, self.record, f'the {name} is {loss}',
+                                      self.step == 1 and name == 'loss',
                                       self._checkpoints.newest_whole(), self._folder.path)
 
     @staticmethod

@@ -135,7 +135,7 @@ def test_layers_of_keras_begin_as_the_seed_says(project, trained):
 def test_random_numbers_that_no_checkpoint_has_are_told(project, changes, capsys):
     project.copy('mine.py', *changes, of='mnist_softmax.py')
     project.train('mine.py', '--steps', '2')
-    assert 'draws random numbers from a state' in capsys.readouterr().err
+    assert 'draws random numbers from a state that is in no checkpoint' in capsys.readouterr().err
 
 
 def test_random_initial_values_are_not_told(project, trained, capsys):
