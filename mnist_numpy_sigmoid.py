@@ -10,7 +10,7 @@ epoch  accuracy  loss
    44    0.8009  1.83
 test accuracy: 0.8082
 
-It stops over an accuracy of 0.80, or after 100 epochs; --epochs 100 does not stop early.
+It stops once that accuracy exceeds 0.80, or after 100 epochs; --epochs 100 does not stop early.
 """
 from digits import command_line, input_data, training  # isort: skip: it says what is missing
 

@@ -52,7 +52,7 @@ def comparisons(args):
         cnn = ours('mnist_cnn.py', *length, '--warm-up', count(100, 10), '--precision')
         torch, keras = peer('torch_cnn.py', *length), peer('keras_cnn.py', *length)
         return (
-            f'Training the CNN of mnist_cnn.py (32 and 64 5x5 filters, 1,024 units, dropout 0.5) '
+            f'Training the CNN of mnist_cnn.py (32 and 64 5x5 filters, 1,024 units, dropout) '
             f'with batches of {size}: images a second, without warm-up and evaluations.',
             'images_per_second', [
                 Contestant('mnist_cnn.py', args.python, 'tensorflow', [*cnn, 'auto']),

@@ -6,14 +6,17 @@ from drawn_digits import alike, read, sheets
 Y, X = np.indices((300, 400))
 
 
-@pytest.mark.parametrize('turn', [0, 0.2, 0.5])
+@pytest.mark.parametrize(('first', 'turn'), enumerate([0, 0.2, 0.5]))
 @pytest.mark.parametrize('side', [75, 95, 130])
 @pytest.mark.parametrize('desk', [40, 90, 150])
-def test_a_digit_on_a_note(clean_strokes, desk, side, turn):
-    """side: half of the note's; desk: its brightness, of the note's 220."""
+def test_a_digit_on_a_note(clean_strokes, desk, side, first, turn):
+    """desk: its brightness, of the note's 220; side: half of the note's; first: of the digits.
+
+    Each angle has every third digit.
+    """
     across, down = (abs((X - 200) * np.cos(angle) + (Y - 150) * np.sin(angle))
                     for angle in (turn, turn + np.pi / 2))
-    for sheet in sheets(clean_strokes(60, seed=11)[0], size=80):
+    for sheet in sheets(clean_strokes(60, seed=11)[0][first::3], size=80):
         note = np.where((across < side) & (down < side), sheet, desk)
         assert alike(sheet, note)
         assert alike(sheet, 255 - note)
