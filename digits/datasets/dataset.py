@@ -13,7 +13,7 @@ import numpy as np
 from digits.datasets import download, idx
 from digits.errors import UserError
 
-DEFAULT_SOURCE_URL = 'https://storage.googleapis.com/cvdf-datasets/mnist/'
+DEFAULT_SOURCE_URL = download.MIRRORS[1]
 # Tells MNIST from other data sets with the same file names.
 MNIST_TEST_LABELS = 'ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5'
 Batch = Tuple[np.ndarray, np.ndarray]  # images and their labels
@@ -44,7 +44,8 @@ class DataSet:
     dtype: float32 gives pixels in [0, 1], uint8 leaves them in [0, 255].
     seed: an int or None, to seed NumPy's global stream as the classic module did, or a RandomState
     to share.
-    fake_data: every batch is ones, labelled 0 (one-hot if `one_hot`), as the classic module does.
+    fake_data: without images; next_batch(n, fake_data=True) gives ones, labelled 0 (one-hot if
+    `one_hot`), as the classic module does.
     """
 
     def __init__(self, images: Any, labels: Any, fake_data: bool = False, one_hot: bool = False,
@@ -222,7 +223,7 @@ def read_data_sets(train_dir: str, fake_data: bool = False, one_hot: bool = Fals
     if fake_data:
         return Datasets(*(DataSet([], [], True, one_hot, seed=seed, **options) for _ in range(3)))
     folder = Path(train_dir)
-    if not source_url or source_url in (DEFAULT_SOURCE_URL, *download.MIRRORS):
+    if not source_url or source_url in download.MIRRORS:
         download.complete(folder)
     else:
         download.complete(folder, [source_url])

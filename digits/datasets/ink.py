@@ -16,8 +16,8 @@ CENTRE = 14.0                   # index of the centre of mass, in x and in y
 
 # The pen. Lengths in pixels of the finished image.
 PEN_WIDTH = 2.35, 0.29      # median, and sd of the logarithm
-PEN_RADIUS = 0.65, 2.75     # thinner and thicker pens are brought to these radii, those of the
-BROADEST = 4.0              # world's ways to this one
+PEN_RADIUS = 0.65, 2.75     # least and greatest: other pens are brought to these
+BROADEST = 4.0              # the greatest for the ways of world.py
 SOFTNESS = 0.81, 1.19       # least and greatest width of the ramp from black to white at an edge
 ROUGHNESS = 0.16            # edges wander by 0 to this (sd), from pixel to pixel
 BLUR = 0.62                 # sd of the blots that lay the ink, in pen radii: see draw()
@@ -39,13 +39,13 @@ class Pen(NamedTuple):
     edge: np.ndarray        # float32 [n, 28, 28]: by how much the ink's edge is further out here
 
 
-def choose_pen(rng: Any, n: int, width: float = 1.0, freedom: float = 1.0,
+def choose_pen(rng: Any, n: int, width: float = 1.0, spread: float = 1.0,
                broadest: float = PEN_RADIUS[1]) -> Pen:
-    """Draw n random pens; `width` and `freedom` multiply PEN_WIDTH's median and sd.
+    """Draw n random pens; `width` and `spread` multiply PEN_WIDTH's median and sd.
 
     rng: a RandomState, or what has its methods.
     """
-    widths = PEN_WIDTH[0] * width * np.exp(rng.normal(0, PEN_WIDTH[1] * freedom, n))
+    widths = PEN_WIDTH[0] * width * np.exp(rng.normal(0, PEN_WIDTH[1] * spread, n))
     softness = rng.uniform(*SOFTNESS, size=n)
     roughness = rng.uniform(0, ROUGHNESS, (n, 1, 1)).astype(np.float32)
     grain = paper()

@@ -73,8 +73,8 @@ class Style(NamedTuple):
     waist: float = 0.0      # how much lower the middle,
     bow: float = 0.0        # and how much further left than the ends
     freedom: float = 1.0    # factor on the sd of rotation and slant: a 1 is read at any angle
-    pens: float = 1.0       # factor on the sd of the pen's width
-    widths: float = 1.0     # factor on the sd of the digit's width
+    pen_spread: float = 1.0    # factor on the sd of the pen's width
+    width_spread: float = 1.0  # factor on the sd of the digit's width
     broadest: float = PEN_RADIUS[1]  # the largest radius of a pen, in pixels
     max_radius: float = math.inf  # of the pen, in the digit's spread across its length
     max_sd: float = 2.0     # where the normal distributions of the hand are truncated, in sd
@@ -82,7 +82,7 @@ class Style(NamedTuple):
 
 
 STYLES = (
-    # width, slant, pen, taper, waist, bow, freedom
+    # width, slant, pen, taper, waist, bow, freedom, pen_spread
     Style(1.15, 0.13, 1.17, 0.20, 0.15, -0.50, max_radius=0.5),  # 0
     Style(1.15, 0.09, 1.13, 0.00, 0.00, 0.00, 1.3, 1.3),    # 1
     Style(1.20, -0.03, 1.02, 0.25, 0.15, -0.45),            # 2
@@ -97,11 +97,11 @@ STYLES = (
 
 # Of the ways in digits/datasets/world.py: fitted to no data set, so one style for all, with more
 # spread; but a 1 is also written with so broad a pen that flag and base become one with it.
-WORLD_STYLE = Style(1.30, 0.0, 1.05, freedom=1.1, pens=1.3, widths=1.5, broadest=BROADEST,
-                    max_radius=0.45)
+WORLD_STYLE = Style(1.30, 0.0, 1.05, freedom=1.1, pen_spread=1.3, width_spread=1.5,
+                    broadest=BROADEST, max_radius=0.45)
 WORLD_STYLES = tuple(
-    WORLD_STYLE._replace(pen=1.4, pens=1.6, max_radius=math.inf, freedom=0.9) if digit == 1 else
-    WORLD_STYLE for digit in range(10))
+    WORLD_STYLE._replace(pen=1.4, pen_spread=1.6, max_radius=math.inf, freedom=0.9)
+    if digit == 1 else WORLD_STYLE for digit in range(10))
 
 
 class TruncatedNormal:
@@ -170,7 +170,7 @@ def bend(rng: RandomNumbers, points: np.ndarray, style: Style) -> np.ndarray:
 
     slant = style.slant + rng.normal(SLANT[0], SLANT[1] * style.freedom, n)
     turn = rng.normal(0, ROTATION * style.freedom, n)
-    width = rng.normal(0, WIDTH * style.widths, n)
+    width = rng.normal(0, WIDTH * style.width_spread, n)
     affine = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn) - slant, np.cos(turn)]])
     affine *= np.exp([width, -0.3 * width])[:, None]
     return np.einsum('nkd,den->nke', points, affine)
@@ -194,7 +194,7 @@ def draw_way(rng: np.random.RandomState, style: Style, way: Way, n: int) -> np.n
     skeleton, hand = compile_way(way), TruncatedNormal(rng, style.max_sd)
     points = bend(hand, write(hand, skeleton, n), style)
     path, ink = lay_path(hand, skeleton, points)
-    pen = choose_pen(hand, n, style.pen, style.pens, style.broadest)
+    pen = choose_pen(hand, n, style.pen, style.pen_spread, style.broadest)
     pen = limit_radius(pen, path, style.max_radius)
     images = np.rint(frame(path, ink, pen) * 255).astype(np.uint8)
     if style.specks:

@@ -9,6 +9,7 @@ Public:
                                      `from digits.pictures import page` imports what only pages need
     open_picture(path), upright(image), naming_errors(path)
                                      a decoded PIL image, at a bounded cost, as it was held
+    is_transparent(image)            whether an image has an alpha channel or a transparent colour
     FORMATS, ENDINGS                 how files of each format begin, and how their names end
     NO_INK, NO_DIGIT, SEVERAL        sentences of the UserErrors of read and to_mnist
 
@@ -17,8 +18,15 @@ normalisation. A page goes through decoding, ink, strips, skew, ruled_lines, tab
 thresholds, cells or segmentation, normalisation; `page` calls them in this order. All need
 connected parts, boxes and windows: `parts`, which imports none of them.
 """
-from digits.pictures.decoding import ENDINGS, FORMATS, naming_errors, open_picture, upright
+from digits.pictures.decoding import (
+    ENDINGS,
+    FORMATS,
+    is_transparent,
+    naming_errors,
+    open_picture,
+    upright,
+)
 from digits.pictures.one_digit import NO_DIGIT, NO_INK, SEVERAL, read, to_mnist
 
-__all__ = ['ENDINGS', 'FORMATS', 'NO_DIGIT', 'NO_INK', 'SEVERAL', 'naming_errors', 'open_picture',
-           'read', 'to_mnist', 'upright']
+__all__ = ['ENDINGS', 'FORMATS', 'NO_DIGIT', 'NO_INK', 'SEVERAL', 'is_transparent', 'naming_errors',
+           'open_picture', 'read', 'to_mnist', 'upright']

@@ -34,8 +34,6 @@ def outside(mask: np.ndarray, tables: List[Table]) -> np.ndarray:
 
 def lie_outside(found: Parts, tables: List[Table]) -> np.ndarray:
     """bool [parts]: those that have no pixel in a cell."""
-    if not len(found):
-        return np.zeros(0, bool)
     return np.maximum.reduceat(_cells_of(found, tables), found.starts) == OUTSIDE
 
 
@@ -44,9 +42,7 @@ def hold(found: Parts, table: Table, beside: np.ndarray) -> bool:
 
     beside: bool [h, w], where it is next to one of the lines
     """
-    if not len(found):
-        return False
-    whose, cell, counts, first = _shares(found, _cells_of(found, [table]))
+    _, cell, counts, first = _shares(found, _cells_of(found, [table]))
     inside = cell[first] >= 0
     inside &= found.sizes.max(1) > 0.4 * found.kept(inside).digit_height()
     if not inside.any():
@@ -159,8 +155,6 @@ def _numbers(found, cells, tables, places):
     """(the digits, the cell of each): the parts of each cell joined, or told apart if several."""
     keep = _is_ink_of_its_cell(found, cells)
     found, cells = found.kept(keep), cells[keep]
-    if not len(found):
-        return found, cells
     numbers, box, which = _union(found, cells)
     wide, tall = (box[:, 2:] - box[:, :2]).T
     inside = numbers >= 0

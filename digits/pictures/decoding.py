@@ -105,7 +105,7 @@ def open_picture(path: Picture, max_side: Optional[int] = None,
             image = decoder(file)
             if kind == 'Jpeg' and _in_several_scans(image, data, file.tell()):
                 most = min(MAX_PIXELS, max_pixels)
-            if image.getbands()[-1] in 'Aa' or 'transparency' in image.info:
+            if is_transparent(image):
                 most = min(MAX_PIXELS_TRANSPARENT, most)
             pixels = image.width * image.height
             if pixels > most:
@@ -246,6 +246,11 @@ def _asked_by_tiff(data):
     if total > len(data):
         raise ValueError('its tags reach beyond its end')
     return ''
+
+
+def is_transparent(image: Image.Image) -> bool:
+    """Whether an image has an alpha channel, or a colour that stands for nothing."""
+    return image.getbands()[-1] in 'Aa' or 'transparency' in image.info
 
 
 def upright(image: Image.Image) -> Image.Image:

@@ -148,7 +148,7 @@ def _at_the_top(thin):
     deep = max(3, int(DEPTH * height))
     # Slanting lines are steps.
     band = parts.dilated(thin[:deep + 2], 1)
-    long = parts.long_runs(~parts.long_runs(~band, max(2, width // 20)), max(4, width // 6))
+    long = parts.bridged(band, max(4, width // 6), max(2, width // 20))
     labels = parts.label(long[:deep] & thin[:deep])
     for number in range(1, labels.max() + 1):
         rows, columns = np.nonzero(labels == number)

@@ -7,6 +7,7 @@ from PIL import Image
 
 from digits.errors import UserError
 from digits.pictures import edge_lines, parts
+from digits.pictures.decoding import is_transparent
 
 MIN_CONTRAST = 0.06  # of the paper's brightness: less than this is paper, not ink
 MIN_DISTINCTNESS = 0.65  # of ink from paper; half of a normal distribution from the other has 0.64
@@ -78,7 +79,7 @@ def _opaque_or_alpha(image, max_side):
         return Image.fromarray(_stretched(np.asarray(image)))
     if image.mode == 'LAB':  # Pillow cannot convert it
         return _shrunk(image.getchannel(0), max_side)
-    if not (image.getbands()[-1] in 'Aa' or 'transparency' in image.info):
+    if not is_transparent(image):
         if image.mode not in ('L', 'RGB'):
             image = image.convert('L' if image.mode == '1' else 'RGB')
         return _shrunk(image, max_side)
@@ -220,9 +221,7 @@ def _paper(grey, small):
     quarter and half of the way from ink to paper is a shadow on even paper.
     """
     low, high = small.min(), small.max()
-    light = np.sort(small[small >= (low + high) / 2])
-    darker, most, lighter = np.interp(np.array([0.2, 0.5, 0.95]) * (len(light) - 1),
-                                      np.arange(len(light)), light)  # percentiles
+    darker, most, lighter = np.quantile(small[small >= (low + high) / 2], [0.2, 0.5, 0.95])
 
     def in_shadow(values):
         """Whether a tenth of the picture is."""

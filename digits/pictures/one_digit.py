@@ -82,7 +82,7 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if not cut[main]:
         weights[cut] = 0
     weights[darkness < darkness[main] / 2] = 0
-    weights[blots & _stop_after(found.boxes, main)] = 0
+    weights[blots & _full_stops(found.boxes, main)] = 0
     weights[lengths > 2.5 * lengths[main]] = 0
     chosen = _grown(found, main, weights > 0, max(height, width) // 4)
     if np.count_nonzero(chosen) > 8:
@@ -95,7 +95,7 @@ def digit_in(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return mask & parts.pixels(kept, side, mask.shape)
 
 
-def _stop_after(boxes, main):
+def _full_stops(boxes, main):
     """bool [n]: which of the boxes lie to the right of box `main`, at its foot."""
     _, top, right, bottom = boxes[main]
     return (boxes[:, 0] >= right) & (boxes[:, 1] > bottom - (bottom - top) / 3)
@@ -154,12 +154,12 @@ def _holds_more(boxes, weights, number):
     return length > 0.35 * (boxes[number, 2:] - boxes[number, :2]).max()
 
 
-def _is_frame(box):
+def _is_frame(mask):
     """Whether a part, bool [h, w] of its box, is drawn around something: a box, or a circle."""
-    height, width = box.shape
+    height, width = mask.shape
     y, x = np.ogrid[-1:1:height * 1j, -1:1:width * 1j]
-    if box[y * y + x * x < 0.5].any():
+    if mask[y * y + x * x < 0.5].any():
         return False
     y, x = height // 8 + 1, width // 8 + 1
-    sides = box[:y].any(0), box[-y:].any(0), box[:, :x].any(1), box[:, -x:].any(1)
+    sides = mask[:y].any(0), mask[-y:].any(0), mask[:, :x].any(1), mask[:, -x:].any(1)
     return min(side.mean() for side in sides) > 0.9 or 0.75 < width / height < 1.35

@@ -65,7 +65,8 @@ def find(image: Image.Image) -> Page:
     In reading order: lines from top to bottom, each from left to right. A box is left, top, right
     and bottom in pixels of the picture held upright (turned as its EXIF says), right and bottom
     exclusive. An image is white ink on black, as one_digit.to_mnist makes it of one digit alone.
-    Raises UserError if there is no ink, or if segmentation.digits_in does.
+    Raises UserError if there is no ink, if the digits' boxes overlap too much, or if
+    segmentation.digits_in does.
     """
     image = upright(image)
     ink, mask = strips.without(*ink_of(image, MAX_SIDE))
@@ -74,7 +75,7 @@ def find(image: Image.Image) -> Page:
     lines = tables.may_be_lines(ink, mask)
     angle = skew.angle_of(lines)
     if angle:
-        level = skew.level(ink, angle)
+        level = skew.deskewed(ink, angle)
         turned = level.ink > ink[mask].min()
         if turned.any():
             found = _digits_in(level.ink, turned, tables.may_be_lines(level.ink, turned))
@@ -105,30 +106,25 @@ def _of_picture(image, found, boxes):
 def _digits_in(ink, mask, lines):
     """The Page of a page's ink, with boxes in its own pixels; lines: all that may be a line."""
     ruled = ruled_lines.find(lines)
-    bare, found, found_tables = _in_tables(ink, mask, lines, ruled, tables.find(lines))
-    if not found_tables:
+    bare, found, held = _in_tables(ink, mask, lines, ruled, tables.find(lines))
+    if not held:
         bare = np.where(ruled, 0, ink)
         found = _without_dust(thresholds.by_part(bare, mask & ~ruled))
     if not len(found):
         raise UserError(NO_INK)
-    rows = columns = None
-    if found_tables:
-        found, rows, columns = cells.digits_in(found, found_tables)
-    else:
-        found = segmentation.digits_in(found)
-    if not len(found):
-        raise UserError(segmentation.NO_DIGITS)
-    if found_tables:
-        order = cells.order_of(found.boxes, rows, columns, found_tables)
+    if held:
+        found, rows, columns = cells.digits_in(found, held)
+        order = cells.order_of(found.boxes, rows, columns, held)
         rows, columns = rows[order], columns[order]
     else:
+        found, rows, columns = segmentation.digits_in(found), None, None
         order = np.concatenate(segmentation.lines_of(found.boxes))
-    if found.sizes.prod(1).sum() > MAX_OVERLAP * ink.size:
+    if not len(found) or found.sizes.prod(1).sum() > MAX_OVERLAP * ink.size:
         raise UserError(segmentation.NO_DIGITS)
     labels = found.labels(len(ink))
     images = np.array([_cut(bare, labels, number + 1, found.boxes[number]) for number in order])
     return Page(found.boxes[order], images, rows, columns,
-                [table.cells.shape for table in found_tables])
+                [table.cells.shape for table in held])
 
 
 def _in_tables(ink, mask, lines, ruled, found_tables):
@@ -167,13 +163,11 @@ def _large_outside(mask, found_tables):
 def _are_long(found, found_tables):
     """bool [parts]: those longer than three rows are high."""
     row = np.median(np.concatenate([np.diff(table.across.at.mean(1)) for table in found_tables]))
-    return found.sizes.max(1, initial=0) > 3 * row
+    return found.sizes.max(1) > 3 * row
 
 
 def _remains(found, near, thick):
     """bool [parts]: what is left of printed lines, `near` which it lies, or both of its ends."""
-    if not len(found):
-        return np.zeros(0, bool)
     beside = np.add.reduceat(near[found.sorted_pixels()], found.starts, dtype=int)
     left, top, right, bottom = found.boxes.T
     ends = near[top, left] & near[bottom - 1, right - 1] & (found.sizes.min(1) <= thick)
@@ -188,7 +182,7 @@ def _without_dust(mask):
     found = parts.Parts.of(parts.label(mask))
     height = found.digit_height()
     blots = found.are_blots() & (found.sizes[:, 1] > 0.5 * height)
-    return found.kept((found.sizes.max(1, initial=0) >= 0.12 * height) & (~blots | blots.all()))
+    return found.kept((found.sizes.max(1) >= 0.12 * height) & (~blots | blots.all()))
 
 
 def _alone(image, box, images):

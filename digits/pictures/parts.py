@@ -2,7 +2,6 @@
 
 Masks are bool [h, w]. A box is left, top, right, bottom in pixels, right and bottom exclusive.
 """
-import functools
 from typing import Tuple
 
 import cv2
@@ -11,11 +10,6 @@ import numpy as np
 cv2.setNumThreads(1)  # folders are read by one process per core
 
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-
-
-@functools.lru_cache(maxsize=64)
-def _ones(height, width):
-    return np.ones([height, width], np.uint8)
 
 
 def dilated(values: np.ndarray, radius: int) -> np.ndarray:
@@ -37,7 +31,7 @@ def closed(values: np.ndarray, radius: int) -> np.ndarray:
 
 
 def _filtered(how, values, radius):
-    window = _ones(2 * radius + 1, 2 * radius + 1)
+    window = np.ones([2 * radius + 1] * 2, np.uint8)
     if values.dtype == bool:
         return how(values.view(np.uint8), window).view(bool)
     return how(values, window)
@@ -45,12 +39,37 @@ def _filtered(how, values, radius):
 
 def long_runs(mask: np.ndarray, least: int, down: bool = False) -> np.ndarray:
     """`mask` without what is shorter than `least` pixels along its rows; `down`: its columns."""
-    window, first, last = ((_ones(least, 1), (0, 0), (0, least - 1)) if down else
-                           (_ones(1, least), (0, 0), (least - 1, 0)))
+    window, first, last = ((np.ones([least, 1], np.uint8), (0, 0), (0, least - 1)) if down else
+                           (np.ones([1, least], np.uint8), (0, 0), (least - 1, 0)))
     # The anchors make it an exact opening for even lengths too; outside there is nothing.
     inner = cv2.erode(mask.view(np.uint8), window, anchor=first, borderType=cv2.BORDER_CONSTANT,
                       borderValue=0)
     return cv2.dilate(inner, window, anchor=last).view(bool)
+
+
+def bridged(mask: np.ndarray, least: int, gap: int) -> np.ndarray:
+    """`mask` with gaps of fewer than `gap` pixels in its rows filled, then what is long."""
+    return long_runs(~long_runs(~mask, gap), least)
+
+
+def least_line(shape: Tuple[int, int]) -> int:
+    """How many pixels a printed line of a page of that shape is long, at least."""
+    return max(24, max(shape) // 60)
+
+
+def weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float = 0.5) -> float:
+    """The least of `values` [n] such that it and the smaller ones have that share of the weight."""
+    order = np.argsort(values)
+    heavy = np.cumsum(weights[order])
+    return values[order][np.searchsorted(heavy, share * heavy[-1])]
+
+
+def band(middle: np.ndarray, half: int, height: int) -> Tuple[np.ndarray, np.ndarray]:
+    """(rows, columns) of a line's pixels: up to `half` rows from `middle` float [w], of `height`.
+    """
+    rows = np.floor(middle + 0.5).astype(int) + np.arange(-half, half + 1)[:, None]
+    inside = (rows >= 0) & (rows < height)
+    return rows[inside], np.nonzero(inside)[1]
 
 
 def extended(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -59,10 +78,7 @@ def extended(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
     Mirrored about the outermost, in place and in value (np.pad's 'reflect' and 'odd'): the light's
     slope continues, so that a margin that grows darker does not look like ink.
     """
-    for sides in ((rows, rows, 0, 0), (0, 0, columns, columns)):
-        values = (2 * cv2.copyMakeBorder(values, *sides, cv2.BORDER_REPLICATE) -
-                  cv2.copyMakeBorder(values, *sides, cv2.BORDER_REFLECT_101))
-    return values
+    return np.pad(values, [(rows, rows), (columns, columns)], 'reflect', reflect_type='odd')
 
 
 def label(mask: np.ndarray) -> np.ndarray:
@@ -130,7 +146,7 @@ class Parts:
         self.boxes = np.stack([
             np.minimum.reduceat(self._columns, self.starts), self._rows[self.starts],
             np.maximum.reduceat(self._columns, self.starts) + 1,
-            self._rows[self.starts + counts - 1] + 1], 1) if len(counts) else np.zeros([0, 4], int)
+            self._rows[self.starts + counts - 1] + 1], 1)
 
     @classmethod
     def of(cls, labels: np.ndarray) -> 'Parts':
@@ -163,9 +179,7 @@ class Parts:
         weights = heights * np.sqrt(self.counts) * ~self.are_blots()
         if not weights.any():
             weights = heights
-        order = np.argsort(heights)
-        weights = np.cumsum(weights[order])
-        return heights[order][np.searchsorted(weights, weights[-1] / 2)]
+        return weighted_quantile(heights, weights)
 
     def sorted_pixels(self) -> Tuple[np.ndarray, np.ndarray]:
         """(rows int [n], columns int [n]) of all pixels, part after part; `starts` says where."""

@@ -14,7 +14,7 @@ MAX_LINES = 1000  # each way: what has more is noise
 
 def find(mask: np.ndarray) -> np.ndarray:
     """The printed lines in `mask` bool [h, w], without the strokes that cross them, as a mask."""
-    least = max(24, max(mask.shape) // 60)
+    least = parts.least_line(mask.shape)
     turned = np.ascontiguousarray(mask.T)
     lines = [_straight(mask, least), _straight(turned, least)]
     ruled = [np.ones(len(each.end), bool) for each in lines]
@@ -66,7 +66,7 @@ def _straight(mask, least):
     grown = parts.dilated(thin, 1)  # slanting lines are steps
     found = []
     for gap in (least // 2, least):  # across gaps, where digits cross; not from box to box
-        joined = parts.long_runs(~parts.long_runs(~grown, gap), 3 * least // 2)
+        joined = parts.bridged(grown, 3 * least // 2, gap)
         found.append(_fitted(parts.Parts.of(parts.label(joined) * thin), least))
     return _Straight(*map(np.concatenate, zip(*found)))
 
@@ -148,8 +148,6 @@ def _on(lines, kept, shape):
         columns = np.arange(lines.start[k], lines.end[k])
         middle = lines.at[k] + lines.slope[k] * columns
         half = lines.thickness[k] / 2 + 1.5 + lines.spread[k]
-        for off in range(-int(half), int(half) + 1):
-            rows = (middle + off + 0.5).astype(int)
-            inside = (rows >= 0) & (rows < shape[0])
-            mask[rows[inside], columns[inside]] = True
+        rows, those = parts.band(middle, int(half), shape[0])
+        mask[rows, columns[those]] = True
     return mask

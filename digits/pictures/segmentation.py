@@ -13,7 +13,7 @@ MAX_DIGITS = 4000
 MAX_PAIRS = 12000  # of strokes that may belong together: a page of 500 digits has some hundred
 MAX_COMPARED = 6 * 10 ** 7  # pairs of parts, whether near each other or not: three seconds
 MAX_CUTTING = 10 ** 8  # pixels, and 600 for each row, of parts that are cut: three seconds
-ROWS = 256  # parts that are compared with all at once
+CHUNK = 256  # parts that are compared with all at once
 NO_DIGITS = 'no digits found: this does not look like ink on paper'
 SAMPLE = 250  # pixels of a stroke that its distance to others is measured from, or up to twice that
 
@@ -57,7 +57,7 @@ def _slope(boxes):
     tall = boxes[:, 3] - boxes[:, 1]
     x, y = ((boxes[:, axis] + boxes[:, axis + 2]) / 2 for axis in (0, 1))
     slopes = []
-    for some in _in_turn(np.arange(0, len(boxes), -(-len(boxes) // 1500) or 1)):
+    for some in _chunks(np.arange(0, len(boxes), -(-len(boxes) // 1500) or 1)):
         across, down = x - x[some, None], y - y[some, None]
         near = ((across > 0) & (across < 4 * tall[some, None]) &
                 (abs(down) < 0.5 * np.minimum(tall, tall[some, None])))
@@ -68,10 +68,10 @@ def _slope(boxes):
     return np.median(slopes) if len(slopes) else 0
 
 
-def _in_turn(numbers):
-    """Yield `numbers` ROWS at a time: what compares them with all parts takes little memory."""
-    for start in range(0, len(numbers), ROWS):
-        yield numbers[start:start + ROWS]
+def _chunks(numbers):
+    """Yield `numbers` CHUNK at a time: what compares them with all parts takes little memory."""
+    for start in range(0, len(numbers), CHUNK):
+        yield numbers[start:start + CHUNK]
 
 
 def _overlap(boxes, axis, some):
@@ -88,7 +88,7 @@ def _together(found):
         if compared > MAX_COMPARED:
             raise UserError(NO_DIGITS)
         pairs = [_may_join(found.boxes, some, 1.2 * found.digit_height(), measured)
-                 for some in _in_turn(np.arange(len(found)))]
+                 for some in _chunks(np.arange(len(found)))]
         pairs, height, limit = map(np.concatenate, zip(*pairs))
         measured += len(pairs)
         if measured > MAX_PAIRS:
@@ -155,7 +155,7 @@ def _apart(found):
     if that is one stroke and leaves two parts as large as digits.
     """
     rows, columns = found.sorted_pixels()
-    numbers, count = np.repeat(np.arange(len(found)), found.counts), len(found)
+    numbers, count = found.sorted_numbers(), len(found)
     work = 0
     waiting = list(zip(np.split(np.arange(len(rows)), found.starts[1:]), found.sizes[:, 0],
                        _line_heights(found.boxes, lines_of(found.boxes))))
@@ -218,7 +218,7 @@ def _without_marks(found):
     # Commas below the digits make a line of their own: the digits beside them count too.
     tallest = [np.max(heights * ((_overlap(boxes, 0, some) > -heights) &
                                  (_overlap(boxes, 1, some) > 0)), axis=1, initial=0)
-               for some in _in_turn(np.arange(len(found)))]
+               for some in _chunks(np.arange(len(found)))]
     keep = ((tall >= 0.4 * np.concatenate([np.zeros(0), *tallest])) &
             (heights >= 0.3 * found.digit_height()))
     for line in lines:

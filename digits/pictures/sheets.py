@@ -20,7 +20,8 @@ def written_on(ink: np.ndarray, mask: np.ndarray) -> Tuple[np.ndarray, np.ndarra
     """
     if max(mask.shape) < MIN_SIDE:
         return ink, mask
-    contours = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[-2]
+    contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL,
+                                   cv2.CHAIN_APPROX_NONE)
     outline = max(contours, key=cv2.contourArea)
     if not _is_sheet(outline, MIN_AREA * mask.size):
         return ink, mask

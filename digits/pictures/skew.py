@@ -14,7 +14,7 @@ LINE = 0.3  # of the page's side: a row with so much ink is a printed line
 MIN_LINES = 2  # each way
 
 
-class Level(NamedTuple):
+class Deskewed(NamedTuple):
     """The ink of a page, turned.
 
     ink: float [h, w], 0 where there was no page
@@ -42,7 +42,7 @@ def angle_of(lines: np.ndarray) -> float:
     few = small.sum() // MAX_PIXELS + 1  # one in so many
     y, x = (at[::few].astype(np.float32) for at in np.nonzero(small))
     angles = np.arange(-MAX_ANGLE, MAX_ANGLE + STEP / 2, STEP)
-    found = [(_peaks(y - slope * x), _peaks(x + slope * y))
+    found = [(_projection(y - slope * x), _projection(x + slope * y))
              for slope in np.tan(np.radians(angles))]
     best = int(np.argmax([(across ** 2).sum() + (down ** 2).sum() for across, down in found]))
     height, width = small.shape
@@ -51,16 +51,16 @@ def angle_of(lines: np.ndarray) -> float:
     return float(angles[best]) if are_lines and abs(angles[best]) >= MIN_ANGLE else 0.0
 
 
-def _peaks(places):
-    """How many of the places lie in each row."""
+def _projection(places):
+    """How many of the places lie in each row: a projection profile."""
     return np.bincount((places - places.min()).astype(int)) if len(places) else np.zeros(1, int)
 
 
-def level(ink: np.ndarray, angle: float) -> Level:
+def deskewed(ink: np.ndarray, angle: float) -> Deskewed:
     """The ink float [h, w] turned by `angle` degrees, so that what falls to the right is level."""
     height, width = ink.shape
     turn = cv2.getRotationMatrix2D((0, 0), angle, 1)
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ turn[:, :2].T
     turn[:, 2] = -corners.min(0)
     size = tuple(int(side) for side in np.ceil(np.ptp(corners, axis=0)))
-    return Level(np.maximum(cv2.warpAffine(ink, turn, size, flags=cv2.INTER_CUBIC), 0), turn)
+    return Deskewed(np.maximum(cv2.warpAffine(ink, turn, size, flags=cv2.INTER_CUBIC), 0), turn)

@@ -42,10 +42,8 @@ class Lines(NamedTuple):
                 continue  # an edge that is not printed
             along = np.flatnonzero(parts.dilated(printed[None], int(thickness + 3))[0])
             half = thickness / 2 + wider
-            for off in range(-int(half + 0.5), int(half + 0.5) + 1):
-                rows = np.floor(at[along] + 0.5).astype(int) + off
-                inside = (rows >= 0) & (rows < len(mask))
-                mask[rows[inside], along[inside]] = True
+            rows, columns = parts.band(at[along], int(half + 0.5), len(mask))
+            mask[rows, along[columns]] = True
 
 
 def find(mask: np.ndarray, least: int) -> Lines:
@@ -53,7 +51,7 @@ def find(mask: np.ndarray, least: int) -> Lines:
     height, width = mask.shape
     thin = mask & ~parts.long_runs(mask, least // 2 + 1, down=True)  # not what crosses the line
     grown = parts.dilated(thin, 1)  # slanting lines are steps
-    long = parts.long_runs(~parts.long_runs(~grown, least // 2), 5 * least // 4)
+    long = parts.bridged(grown, 5 * least // 4, least // 2)
     inked = long & thin
     step = max(8, max(mask.shape) // STRIPS)
     starts = np.arange(0, width, step)
@@ -186,11 +184,9 @@ def _measured(chains, mask, long, step, least):
             at[side] = y[end] + slope[end] * (columns[side] - x[end])
         on, inked = np.zeros((2, width), bool)
         reach = int(np.median(thick) / 2 + 2)
-        for off in range(-reach, reach + 1):
-            rows = np.floor(at + 0.5).astype(int) + off
-            inside = (rows >= 0) & (rows < height)
-            on[inside] |= long[rows[inside], columns[inside]]
-            inked[inside] |= mask[rows[inside], columns[inside]]
+        rows, those = parts.band(at, reach, height)
+        on[those[long[rows, those]]] = True
+        inked[those[mask[rows, those]]] = True
         near = (columns > x[0] - 0.75 * step) & (columns < x[-1] + 0.75 * step)
         printed = np.flatnonzero(on & near)
         if len(printed) and printed[-1] + 1 - printed[0] >= 1.5 * least:
@@ -202,7 +198,8 @@ def _measured(chains, mask, long, step, least):
                               inked.mean()))
     if lines:  # a table's lines are about as thick as each other, and dotted alike
         lengths = np.array([line[2] - line[1] for line in lines])
-        thick, inked = (_usual(np.array([line[k] for line in lines]), lengths) for k in (3, 5))
+        thick, inked = (parts.weighted_quantile(np.array([line[k] for line in lines]), lengths)
+                        for k in (3, 5))
         lines = [line[:5] for line in lines
                  if thick / 2 <= line[3] <= 2.5 * thick and line[5] >= inked - 0.15]
     lines.sort(key=lambda line: line[0][width // 2])
@@ -211,9 +208,3 @@ def _measured(chains, mask, long, step, least):
         return Lines(np.zeros((0, width)), *np.zeros((2, 0), int), np.zeros(0),
                      np.zeros((0, width), bool))
     return Lines(*map(np.array, zip(*lines)))
-
-
-def _usual(values, weights):
-    """The median of `values`, each as heavy as its weight."""
-    order = np.argsort(values)
-    return values[order][np.searchsorted(weights[order].cumsum(), weights.sum() / 2)]

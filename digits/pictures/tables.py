@@ -69,7 +69,7 @@ def may_be_lines(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def find(mask: np.ndarray) -> List[Table]:
     """The tables in `mask`, bool [h, w], the ink and all that may be a line; top to bottom."""
-    least = max(24, max(mask.shape) // 60)
+    least = parts.least_line(mask.shape)
     turned = np.ascontiguousarray(mask.T)
     across, down = table_lines.find(mask, least), table_lines.find(turned, least)
     if len(across.at) < 2 or len(down.at) < 2:
@@ -81,8 +81,10 @@ def find(mask: np.ndarray) -> List[Table]:
         if (kept == meets).all():
             break
         meets = kept
-    tables = [table for rows, columns in _connected(meets)
-              for table in _tables(*_closed(across.of(rows), down.of(columns)))]
+    tables = []
+    for rows, columns in _connected(meets):
+        lines, others = across.of(rows), down.of(columns)
+        tables += _tables(_with_edges(lines, others), _with_edges(others, lines))
     return sorted(tables, key=lambda table: table.across.at[0].mean())
 
 
@@ -122,7 +124,7 @@ def _holds(printed, places, meets):
 
 def _connected(meets):
     """Yield (lines across, lines down) of each set of lines that hang together."""
-    n, m = meets.shape
+    n = len(meets)
     left = set(np.flatnonzero(meets.any(1)))
     while left:
         rows = np.zeros(n, bool)
@@ -198,11 +200,6 @@ def _joined(open_up, open_left):
     cells = labels[2:-1:2, 2:-1:2]
     _, first, which = np.unique(cells, return_index=True, return_inverse=True)
     return np.where(cells == labels[0, 0], -1, first[which.reshape(n, m)])
-
-
-def _closed(across, down):
-    """(across, down) with edges added where none are printed."""
-    return _with_edges(across, down), _with_edges(down, across)
 
 
 def _with_edges(lines, others):

@@ -24,16 +24,14 @@ def by_part(ink: np.ndarray, mask: np.ndarray, even: bool = True) -> np.ndarray:
     paper = np.median(sample)
     noise = 1.5 * np.median(abs(sample - paper))
     found = parts.Parts.of(parts.label(ink > max(MIN_CONTRAST, paper + 5 * noise)))
-    size = found.sizes.max(1, initial=0)
+    size = found.sizes.max(1)
     found = found.kept(size >= 0.2 * found.digit_height())
     if not len(found):
         return mask
     rows, columns = found.sorted_pixels()
     values = cv2.blur(ink, (3, 3))[rows, columns]
     darkest = np.maximum.reduceat(values, found.starts)
-    order = np.argsort(darkest)
-    heavy = np.cumsum(found.counts[order])
-    dark = darkest[order][np.searchsorted(heavy, 0.8 * heavy[-1])]
+    dark = parts.weighted_quantile(darkest, found.counts, 0.8)
     ratio = darkest / dark
     faint = ratio[found.sizes.max(1) > 0.4 * found.digit_height()] < EVEN
     if even and faint.mean() < 0.01:

@@ -17,7 +17,14 @@ import numpy as np
 from PIL import Image
 
 from digits.errors import UserError
-from digits.pictures import ENDINGS, naming_errors, one_digit, open_picture, upright
+from digits.pictures import (
+    ENDINGS,
+    is_transparent,
+    naming_errors,
+    one_digit,
+    open_picture,
+    upright,
+)
 from digits.prediction.results import Result
 
 BATCH = 64  # pictures that are read, classified and printed at once
@@ -58,7 +65,7 @@ def standard_input() -> bytes:
 
 
 def source(name: str, data: Optional[bytes] = None) -> Union[str, io.BytesIO]:
-    """What Pillow opens for a name; for '-' a file in memory of `data` or of standard input.
+    """What open_picture takes for a name; for '-' a file in memory of `data` or of standard input.
 
     Raises UserError if the name is that of a folder, or if there is nothing or too much in data.
     """
@@ -99,7 +106,7 @@ def for_display(each: Result, longest: int) -> Tuple[np.ndarray, int, int]:
         image = Image.fromarray(np.asarray(image, np.float32))
     elif image.mode == 'LAB':  # Pillow turns it into nothing else
         image = image.getchannel(0).convert('RGB')
-    elif not (image.getbands()[-1] in 'Aa' or 'transparency' in image.info):
+    elif not is_transparent(image):
         image = image.convert('RGB')
     else:
         image = image.convert('RGBA')

@@ -87,8 +87,8 @@ def _draw_answers(axes, picture, size, inches):
             linestyles=style, linewidths=min(max(digit / 20, 0.7), 1.5)), autolim=False)
 
     font = min(max(digit / 2, FONT_SIZES[0]), FONT_SIZES[1])
-    answers = [axes.text(0, 0, f'{digit}{"?"[:bool(doubt)]}', fontsize=font, ha='left',
-                         va='bottom') for digit, _, doubt in picture.digits()]
+    answers = [axes.text(0, 0, answer, fontsize=font, ha='left', va='bottom')
+               for answer in picture.answers()]
     pad = PAD * point
     sample = {bool(doubt): answer for answer, doubt in zip(answers, unsure)}
     room = {doubt: 72 * point * np.array(figures.extent(answer)) + 2 * pad

@@ -10,12 +10,13 @@ from digits.training import calibration
 class Result:
     """A picture and its predictions.
 
-    file: whether the name is that of a file
+    name: of its file, if `file`; else what it is called
     error: the sentence that says why it cannot be read, or ''
     images: uint8 [n, 28, 28], its digits; n is 1 unless it is a page
     boxes: of a page's digits, int [n, 4], left, top, right, bottom in pixels; else None
     rows, columns: int [n], where each lies in the page's table, from 0, -1 if beside it; None if
         there is none
+    tables: (rows, columns) of each of the page's tables
     label: the correct digit, or None if unknown
     probabilities, doubts: float [n, 10] and n strings, set by `classify`
     """
@@ -36,13 +37,17 @@ class Result:
         return [(int(row.argmax()), float(row.max()), doubt)
                 for row, doubt in zip(self.probabilities, self.doubts)]
 
+    def answers(self) -> List[str]:
+        """Each digit as text, with ? where it is not sure."""
+        return [f'{digit}{"?"[:bool(doubt)]}' for digit, _, doubt in self.digits()]
+
     def line(self, width: int = 0) -> str:
         """The name, padded to `width` columns of a terminal, and the result."""
         known = '' if self.label is None else f'label {self.label}, '
         if self.error:
             answer = 'unreadable'
         elif self.boxes is not None:
-            answer = _page(self.boxes, self.rows, self.digits())
+            answer = _page(self.boxes, self.rows, self.answers())
         else:
             known = known and known + 'prediction '
             answer = describe(self.probabilities[0], self.doubts[0])
@@ -64,7 +69,6 @@ class Result:
         known = {} if self.label is None else {'label': self.label}
         return {'file': self.name, **answer, **known}
 
-
     def _place(self, number):
         """{'row': 3, 'column': 0} of a digit that lies in a table."""
         if self.rows is None or self.columns is None or self.rows[number] < 0:
@@ -85,15 +89,15 @@ def describe(probabilities: np.ndarray, doubt: str = '') -> str:
             + (f'{then:15}  not sure: {doubt}' if doubt else then))
 
 
-def _page(boxes, rows, digits):
+def _page(boxes, rows, answers):
     """'5 digits: 4 7 / 1? 0 3': a slash between lines, or a table's rows, in reading order."""
-    words = [f'{len(digits)} digit{"s"[:len(digits) != 1]}:']
-    for number, (digit, _, doubt) in enumerate(digits):
+    words = [f'{len(answers)} digit{"s"[:len(answers) != 1]}:']
+    for number, answer in enumerate(answers):
         if number:
             (left, _, _, bottom), (next_left, next_top, _, _) = boxes[number - 1:number + 1]
             words += ['/'] * bool(next_left < left or next_top > bottom if rows is None else
                                   rows[number] != rows[number - 1])
-        words.append(f'{digit}{"?"[:bool(doubt)]}')
+        words.append(answer)
     return ' '.join(words)
 
 

@@ -18,9 +18,9 @@ def cells(page: Result) -> List[List[str]]:
         raise UserError(f'{page.name}: no table found, so none is written; read the page without '
                         '--table, or draw its lines darker')
     fields = [[''] * columns for rows, columns in page.tables for _ in range(rows)]
-    for row, column, (digit, _, doubt) in zip(page.rows, page.columns, page.digits()):
+    for row, column, answer in zip(page.rows, page.columns, page.answers()):
         if row >= 0:
-            fields[row][column] += f'{digit}{"?"[:bool(doubt)]}'
+            fields[row][column] += answer
     return fields
 
 

@@ -6,7 +6,7 @@ from drawn_digits import alike, read, sheets
 Y, X = np.indices((300, 400))
 
 
-@pytest.mark.parametrize(('first', 'turn'), enumerate([0, 0.2, 0.5]))
+@pytest.mark.parametrize(('first', 'turn'), list(enumerate([0, 0.2, 0.5])))
 @pytest.mark.parametrize('side', [75, 95, 130])
 @pytest.mark.parametrize('desk', [40, 90, 150])
 def test_a_digit_on_a_note(clean_strokes, desk, side, first, turn):

@@ -33,7 +33,7 @@ def test_boxes_go_back_to_where_they_were(angle):
     box = np.array([300, 80, 320, 120])
     ink = np.zeros((400, 600), np.float32)
     ink[box[1]:box[3], box[0]:box[2]] = 1
-    level = skew.level(ink, angle)
+    level = skew.deskewed(ink, angle)
     assert level.ink.sum() == pytest.approx(ink.sum(), rel=0.02)
     back = level.boxes_before(np.array([parts.bounds(level.ink > 0.5)]))[0]
     assert (back[:2] <= box[:2] + 1).all() and (back[2:] >= box[2:] - 1).all()
