@@ -87,7 +87,6 @@ def show(pictures, width, args):
 def main(argv=None):
     """Print a line for each picture; SystemExit if some (1) or all (2) could not be read."""
     args = parse(argv)
-    sys.stdout.reconfigure(errors='backslashreplace')  # for file names that it cannot encode
     labels = scoring.read_labels(args.labels, *args.images) if args.labels else {}
     names = list(labels) or batches.named(args.images, args.recursive)
     for file, most in (args.plot, len(labels) or plots.MAX_RESULTS), (args.feature_maps, 1):

@@ -71,7 +71,7 @@ class Parser(argparse.ArgumentParser):
                          formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As ArgumentParser.parse_known_args, which takes --seed=-- for no value at all."""
+        """As ArgumentParser.parse_known_args, but --seed=-- is an error: argparse drops it."""
         for word in sys.argv[1:] if args is None else args:
             flag, is_given, value = word.partition('=')
             if flag[:1] == '-' and is_given and value == '--':

@@ -39,9 +39,10 @@ def held(folder: Path) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         try:
             file = stack.enter_context(open(str(path), 'a+', encoding='utf-8'))
+            locked = _lock(file)
         except OSError as error:
             raise unkept(folder, error) from error
-        if not _lock(file):
+        if not locked:
             file.seek(0)
             holder = ' '.join(file.read(200).split()) or 'another process'
             raise UserError(f'{folder}: {holder} is training in it; wait until it is done, stop '
@@ -60,7 +61,10 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def _lock(file: IO) -> bool:
-    """Lock a file until it is closed; return whether that succeeded and the file still exists."""
+    """Lock a file until it is closed; return whether that succeeded and the file still exists.
+
+    Raises OSError if the file system has no locks.
+    """
     try:
         if fcntl:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -68,6 +72,6 @@ def _lock(file: IO) -> bool:
             return os.path.samestat(os.fstat(file.fileno()), os.stat(file.name))
         os.lseek(file.fileno(), LOCKED_BYTE, os.SEEK_SET)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    except OSError:
+    except (BlockingIOError, PermissionError, FileNotFoundError):  # PermissionError: on Windows
         return False
     return True

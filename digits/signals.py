@@ -26,6 +26,32 @@ def restore(handlers: Dict[int, Any]) -> None:
         signal.signal(number, handler or signal.SIG_DFL)  # None: not installed by Python
 
 
+class Signals:
+    """As a context: store SIGINT or SIGTERM in `received`; a second one takes effect at once.
+
+    Only the main thread can catch signals, and what is ignored stays so, as in `catch`.
+    """
+
+    def __init__(self):
+        self.received = None  # the number of the first signal
+        self._handlers = {}
+
+    def __enter__(self):
+        self._handlers = catch(self._receive)
+        return self
+
+    def _receive(self, number, frame):
+        self.received = number
+        self._restore()
+
+    def _restore(self):
+        restore(self._handlers)
+        self._handlers = {}
+
+    def __exit__(self, kind, error, trace):
+        self._restore()
+
+
 def wait_for(child: subprocess.Popen) -> int:
     """Wait for a script that saves its work after a signal, and return its exit status.
 

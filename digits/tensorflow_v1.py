@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Tuple
 
 import numpy as np
 
-from digits import command_line, legacy_layers
+from digits import command_line, environment, legacy_layers
 from digits.errors import UserError
 from digits.processor import bfloat16_feature
-
-INSTALL = 'run  python -m pip install -r requirements.txt'
 
 _started = time.perf_counter()
 
@@ -57,7 +55,7 @@ def _import_quietly():
             import tensorflow.compat.v1 as tf
     except ModuleNotFoundError as error:
         if (error.name or '').split('.')[0] == 'tensorflow':
-            _leave(f'TensorFlow is not installed for {sys.executable}')
+            environment.leave(['tensorflow'])
         _leave(f'a package that TensorFlow needs is missing ({error})')
     except Exception as error:  # a broken installation fails in many ways: ImportError, TypeError
         reason = ' '.join(str(error).split())[:200]
@@ -70,7 +68,7 @@ def _import_quietly():
 
 
 def _leave(reason):
-    print(f'{reason}: {INSTALL}', file=sys.stderr)
+    print(f'{reason}: {environment.remedy()}', file=sys.stderr)
     raise SystemExit(2)
 
 

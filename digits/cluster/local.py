@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from tqdm import tqdm
 
@@ -82,6 +82,7 @@ class ProcessGroup:
     def __init__(self, quiet: bool):
         self._children: Dict[str, subprocess.Popen] = {}
         self._lines: queue.Queue = queue.Queue()
+        self._readers: List[Tuple[subprocess.Popen, threading.Thread]] = []
         self._signal: Optional[int] = None
         self._bar = tqdm(unit=' steps', leave=False, disable=quiet or None)
         self._losses: Dict[int, float] = {}
@@ -104,8 +105,10 @@ class ProcessGroup:
             start_new_session=os.name != 'nt')  # Ctrl-C in the terminal goes to the parent only
         self._children[name] = child
         for stream in (child.stdout, child.stderr):
-            threading.Thread(target=self._read, args=(name, stream, stream is child.stdout),
-                             daemon=True).start()
+            reader = threading.Thread(target=self._read, daemon=True,
+                                      args=(name, stream, stream is child.stdout))
+            reader.start()
+            self._readers.append((child, reader))
 
     def _read(self, name, stream, results):
         for line in stream:
@@ -139,14 +142,15 @@ class ProcessGroup:
 
     def _drain(self):
         """Show the output that has not yet been shown."""
-        time.sleep(0.2)  # for the reader threads
+        for child, reader in self._readers:
+            if child.poll() is not None:
+                reader.join(LINGER_SECONDS)  # to the end of its output
         while not self._lines.empty():
             self._show(0)
 
     def _show(self, seconds):
         try:
-            name, line, results = self._lines.get(timeout=seconds or None) if seconds else (
-                self._lines.get_nowait())
+            name, line, results = self._lines.get(timeout=seconds)
         except queue.Empty:
             return
         if line.startswith(flags.MARK):

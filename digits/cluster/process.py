@@ -63,15 +63,20 @@ def names(args: argparse.Namespace) -> Dict[str, str]:
     return everyone
 
 
-def silent(addresses: Dict[str, str], seconds: float = 1.0) -> List[str]:
-    """['worker 1 (HOST:PORT)', ...]: those of {name: address} that do not listen."""
-    found = []
+def listed(addresses: Dict[str, str]) -> str:
+    """'worker 1 (HOST:PORT), worker 2 (HOST:PORT)'."""
+    return ', '.join(f'{name} ({address})' for name, address in addresses.items())
+
+
+def silent(addresses: Dict[str, str]) -> Dict[str, str]:
+    """Those of {name: address} that do not listen."""
+    found = {}
     for name, address in addresses.items():
         host, _, port = address.rpartition(':')
         try:
-            socket.create_connection((host.strip('[]'), int(port)), seconds).close()
+            socket.create_connection((host.strip('[]'), int(port)), 1.0).close()
         except OSError:
-            found.append(f'{name} ({address})')
+            found[name] = address
     return found
 
 
@@ -92,14 +97,12 @@ def wait_for_all(args: argparse.Namespace) -> None:
         warn(args)
     deadline, missing = time.monotonic() + args.wait, names(args)
     while True:
-        absent = silent(missing)
-        if not absent:
+        missing = silent(missing)
+        if not missing:
             return
         if time.monotonic() > deadline:
-            raise UserError(f'{", ".join(absent)} did not start within {args.wait} s: start '
+            raise UserError(f'{listed(missing)} did not start within {args.wait} s: start '
                             'what is missing, or wait longer with --wait', 1)
-        missing = {name: missing[name] for name in missing
-                   if f'{name} ({missing[name]})' in absent}
         time.sleep(0.2)
 
 

@@ -10,7 +10,7 @@ import time
 from typing import Any, Dict, Optional
 
 from digits import signals
-from digits.cluster.process import names, silent
+from digits.cluster.process import listed, names, silent
 
 GRACE_SECONDS = 10  # that a step may take to end after Ctrl-C
 
@@ -81,5 +81,5 @@ class Watchdog(threading.Thread):
         self._told = True
         absent = silent(self._others)
         print(f'no step for {self._args.wait} s: ' + (
-            f'{", ".join(absent)} does not respond; training continues when it is back' if absent
+            f'{listed(absent)} does not respond; training continues when it is back' if absent
             else 'all processes respond; is one of them very slow?'), file=sys.stderr, flush=True)

@@ -18,6 +18,7 @@ import sys
 import time
 from typing import Any, Callable, Optional
 
+from digits import training
 from digits.cluster import flags
 from digits.cluster.flags import CHILD, MARK
 from digits.cluster.watchdog import Watchdog
@@ -240,15 +241,8 @@ def images_a_step(args: argparse.Namespace) -> int:
 
 
 def total_steps(args: argparse.Namespace, num_examples: int) -> int:
-    """The number of steps, from --steps or --epochs.
-
-    Raises UserError if a step needs more images than there are.
-    """
-    if images_a_step(args) > num_examples:
-        workers = '' if args.asynchronous else f' with {args.workers} workers'
-        raise UserError(f'--batch-size {args.batch_size}{workers}: there are {num_examples:,} '
-                        'training images for each step')
-    return args.steps or math.ceil(args.epochs * num_examples / images_a_step(args))
+    """The number of steps, as training.total_steps; an asynchronous one is that of one worker."""
+    return training.total_steps(args, num_examples, 1 if args.asynchronous else args.workers)
 
 
 def position(args: argparse.Namespace, step: int, own_steps: int) -> int:

@@ -25,15 +25,17 @@ from digits.training.runs import Run
 __all__ = ['parser', 'parse_args', 'total_steps', 'graph_run', 'array_run', 'Run']
 
 
-def total_steps(args: argparse.Namespace, num_examples: int) -> int:
-    """The number of minibatches to train on, from --steps or --epochs.
+def total_steps(args: argparse.Namespace, num_examples: int, workers: int = 1) -> int:
+    """The number of steps, from --steps or --epochs; in each, every worker has a minibatch.
 
-    Raises UserError if --batch-size is more than num_examples.
+    Raises UserError if a step needs more images than num_examples.
     """
-    if args.batch_size > num_examples:
-        raise UserError(f'--batch-size {args.batch_size}: there are {num_examples:,} training '
-                        'images; give a number from 1 to that')
-    return args.steps or math.ceil(args.epochs * num_examples / args.batch_size)
+    if args.batch_size * workers > num_examples:
+        many = f' with {workers} workers' if workers > 1 else ''
+        raise UserError(f'--batch-size {args.batch_size}{many}: there are {num_examples:,} '
+                        'training images; give a number from 1 to '
+                        f'{num_examples // workers:,}')
+    return args.steps or math.ceil(args.epochs * num_examples / (args.batch_size * workers))
 
 
 def graph_run(args: argparse.Namespace, data: Datasets, *model: Any, **options: Any) -> Run:

@@ -147,8 +147,8 @@ def _read(path, row):
 
 
 def run_script(root: Path, row: Row, seed: int, data_dir: str,
-               project: Path = paths.PROJECT_ROOT) -> dict:
-    """Run a script of articles/ with one seed, save its output, and return the result.
+               project: Path = paths.PROJECT_ROOT) -> None:
+    """Run a script of articles/ with one seed, and save its output and the result.
 
     Its stdout is also copied to stderr. Raises UserError (status 1, 130 after Ctrl-C, 143 after
     SIGTERM) if it fails; its stderr is then kept in seedN.stderr.
@@ -190,7 +190,6 @@ def run_script(root: Path, row: Row, seed: int, data_dir: str,
                      'python': platform.python_version()},
         'processor': processor.name()}
     files.write_whole(kept.with_suffix('.json'), (json.dumps(result, indent=2) + '\n').encode())
-    return result
 
 
 def _run(command, output, messages):

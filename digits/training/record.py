@@ -125,7 +125,7 @@ class Record:
     # The scored model's logits of PROBE.
     probe: Optional[List[float]] = _field(_optional(
         lambda value: isinstance(value, list) and all(map(_is_number, value))), None, added=True)
-    # Of all interruptions together, beside the import of TensorFlow, the last one's.
+    # training and whole: of the run with all its resumptions; import and data: of the last one.
     seconds: Dict[str, float] = _field(
         _struct(**dict.fromkeys(('import', 'data', 'training', 'whole'), _is_number)),
         factory=lambda: {'import': 0.0, 'data': 0.0, 'training': 0.0, 'whole': 0.0})

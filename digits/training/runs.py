@@ -11,10 +11,10 @@ from tqdm import tqdm
 from digits import command_line
 from digits.datasets.dataset import Batch, Datasets
 from digits.errors import UserError
+from digits.signals import Signals
 from digits.training import evaluation, progress
 from digits.training.folders import RunFolder
 from digits.training.models import Model
-from digits.training.signals import Signals
 
 CHECK_STEPS = 100  # until which something must have changed
 SAVE_SECONDS = 60  # between two checkpoints, at most: what SIGKILL may cost

@@ -12,26 +12,20 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, Optional, Tuple
 
 import numpy as np
+import tensorboard
 from PIL import Image, ImageDraw
+from tensorboard.compat.proto import event_pb2, summary_pb2
+from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.plugins.hparams import summary_v2 as hparams
+from tensorboard.plugins.pr_curve import metadata as pr_curve
+from tensorboard.summary.writer.record_writer import RecordWriter
+from tensorboard.util import tensor_util
 from tqdm import tqdm
 
 from digits.datasets.dataset import Batch, Datasets
-from digits.errors import UserError
 from digits.training.flags import NOT_IN_RECIPE
 from digits.training.models import Model
 from digits.training.record import Record
-
-try:
-    import tensorboard
-    from tensorboard.compat.proto import event_pb2, summary_pb2
-    from tensorboard.plugins.hparams import plugin_data_pb2
-    from tensorboard.plugins.hparams import summary_v2 as hparams
-    from tensorboard.plugins.pr_curve import metadata as pr_curve
-    from tensorboard.summary.writer.record_writer import RecordWriter
-    from tensorboard.util import tensor_util
-except ImportError as lacking:
-    raise UserError(f'{lacking.name or "TensorBoard"} is not installed: run  '
-                    'python -m pip install -r requirements.txt') from None
 
 BUCKETS = 30  # of a histogram, as in TensorBoard
 THRESHOLDS = 101  # of a precision-recall curve: 0, 0.01, ..., 1

@@ -9,13 +9,9 @@ import socket
 import time
 from typing import Any, Awaitable, Optional, Set
 
-from digits.errors import UserError
+from tornado import http1connection, httputil, iostream, netutil, web
 
-try:
-    from tornado import http1connection, httputil, iostream, netutil, web
-except ImportError:
-    raise UserError('Tornado is not installed: run  '
-                    'python -m pip install -r requirements.txt') from None
+from digits.errors import UserError
 
 MAX_CONNECTIONS = 400  # select() on Windows is limited to 512 sockets
 # Longer requests are cut off. The application has lower limits, with an error response. Tornado

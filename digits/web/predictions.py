@@ -14,7 +14,7 @@ from digits.pictures import page
 from digits.prediction import results
 from digits.prediction.classifier import Classifier
 
-# page.js has the first two as well, and shrinks larger pictures.
+# paper.js has MAX_BODY_BYTES and MAX_PIXELS as well: the page shrinks larger pictures.
 MAX_BODY_BYTES = 8_000_000
 MAX_JSON_BYTES = 100_000  # 784 numbers have 20,000; deep or long lists would take seconds
 MAX_PIXELS = 16_000_000

@@ -2,7 +2,6 @@
 
 $ python -m digits.web.report requests.log
 """
-import argparse
 import collections
 import json
 from typing import Iterator, NamedTuple, Optional, Sequence, Union
@@ -88,8 +87,7 @@ class Report:
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
     """Print the report; SystemExit (2) if a log cannot be read."""
-    parser = argparse.ArgumentParser(prog='report.py', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line.Parser('report.py', __doc__)
     parser.add_argument('logs', nargs='+', metavar='LOG', help='log of draw.py; - for stdin')
     report = Report()
     for name in parser.parse_args(argv).logs:

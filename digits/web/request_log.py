@@ -61,7 +61,6 @@ class _Forgiving:
                   'still answered', file=sys.stderr)
         with contextlib.suppress(OSError):
             self.close()  # flushes its buffer, and fails again
-        self.stream, self._closed = None, False
 
 
 class _File(_Forgiving, logging.handlers.RotatingFileHandler):

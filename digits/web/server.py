@@ -312,21 +312,16 @@ def serve(app: web.Application, sock: socket.socket, log: RequestLog,
         logger.setLevel(logging.INFO)
         logger.propagate = False
         logger.addHandler(FaultLog(log))
-    caught = []
-
-    def on_signal(number, frame):
-        caught.append(number)
-        signals.restore(handlers)  # a second signal takes effect at once
 
     async def answer():
         listener = connections.Listener(sock, app)
-        while not caught:
+        while not caught.received:
             await asyncio.sleep(0.1)
         await listener.stop()
 
-    handlers = signals.catch(on_signal)
-    announce()
-    asyncio.run(answer())
+    with signals.Signals() as caught:
+        announce()
+        asyncio.run(answer())
     log.close()
-    if caught[0] == signal.SIGINT:
+    if caught.received == signal.SIGINT:
         raise KeyboardInterrupt

@@ -1,5 +1,6 @@
 """digits.locks between processes: one holds a folder, and nothing stays when it dies."""
 import contextlib
+import errno
 import os
 import pathlib
 import re
@@ -113,3 +114,12 @@ def test_the_windows_way_played_elsewhere(tmp_path, monkeypatch):
         monkeypatch.setattr(pathlib.Path, 'unlink', closed_only)
     assert locked == [(2 ** 30, 2, 1)]
     assert removed == [tmp_path / locks.NAME]
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='Windows locks in another way')
+def test_a_file_system_without_locks_is_not_taken_for_a_lock(tmp_path, monkeypatch):
+    def flock(file, how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(locks.fcntl, 'flock', flock)
+    assert 'cannot write a run there (No locks available); name another' in refusal(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from digits import signals
 from digits.cluster import local
 from digits.cluster.watchdog import Watchdog
-from digits.training.signals import Signals
+from digits.signals import Signals
 
 pytestmark = pytest.mark.skipif(os.name == 'nt', reason='Windows has no signals to send')
 BOTH = signal.SIGINT, signal.SIGTERM

@@ -41,7 +41,7 @@ def test_who_asks_hears_all_that_tensorflow_says():
 
 
 @pytest.mark.parametrize(('cause', 'words'), [
-    ('sys.modules["tensorflow"] = None', 'TensorFlow is not installed for'),
+    ('sys.modules["tensorflow"] = None', '-c: tensorflow is not installed for'),
     ('sys.path.insert(0, {broken!r})', 'TensorFlow is installed but broken (libcudart is gone)'),
     ('sys.path.insert(0, {lacking!r})', 'a package that TensorFlow needs is missing'),
 ])

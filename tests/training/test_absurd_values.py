@@ -85,7 +85,7 @@ def test_an_absurd_flag_is_told_its_range(capsys, flags, words):
 
 @pytest.mark.parametrize(('flags', 'words'), [
     (['--batch-size', '5501', '--validation-size', '500'],
-     '--batch-size 5501: there are 5,500 training images; give a number from 1 to that'),
+     '--batch-size 5501: there are 5,500 training images; give a number from 1 to 5,500'),
     (['--validation-size', '6001'], 'give a number from 0 to 5,976'),
 ])
 def test_more_than_the_data_has_is_refused(small_dir, tmp_path, flags, words):

@@ -17,8 +17,8 @@ RUNS = {  # several evaluations, each with a checkpoint, and epochs that end
     'mnist_cnn_long.py': ['--steps', '20', '--batch-size', '40', '--validation-size', '500'],
     'mnist_numpy_sigmoid.py': ['--epochs', '150'],
 }
-KILLS = {'mnist_softmax.py': 16, 'mnist_cnn.py': 16, 'mnist_cnn_deep.py': 4,
-         'mnist_cnn_long.py': 4, 'mnist_numpy_sigmoid.py': 20}
+KILLS = {'mnist_softmax.py': 8, 'mnist_cnn.py': 8, 'mnist_cnn_deep.py': 4, 'mnist_cnn_long.py': 4,
+         'mnist_numpy_sigmoid.py': 10}
 LIKE_CNN = 'mnist_cnn_deep.py', 'mnist_cnn_long.py'  # they train as mnist_cnn.py does
 NAMES = [pytest.param(name, marks=pytest.mark.rare) if name in LIKE_CNN else name
          for name in RUNS]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from digits.errors import UserError
+from digits.signals import Signals
 from digits.training import evaluation, flags, folders, progress, runs
 from digits.training.models import ArrayModel
 from digits.training.record import Record
-from digits.training.signals import Signals
 
 
 def namespace(folder, **changes):

@@ -7,8 +7,7 @@ const CALM = 400;                 // milliseconds for which an answer stays the 
 const $ = (id) => document.getElementById(id);
 let shown = '', next = '', latest = () => {}, calming = 0, asking = false;
 
-// No network is sure of everything: 99.97 % is shown as 99.9 %.
-// As texts.percent of predict.py: one decimal place, 99.9 % at most, for no network is certain.
+// As digits/texts.py: one decimal place, 99.9 % at most, for no network is certain.
 function percent(share) {
   return new Intl.NumberFormat(LANGUAGE, {
     style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1,

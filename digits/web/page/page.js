@@ -84,7 +84,7 @@ ask.start({
   busy: setBusy,
 });
 
-// Until the server answers, which may not yet run or run no more.
+// Again and again until the server answers: it may not have started yet, or have stopped.
 function greet() {
   fetch('healthz').then((response) => {
     if (!response.ok) throw Error('fault');
