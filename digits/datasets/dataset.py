@@ -228,7 +228,7 @@ def read_data_sets(train_dir: str, fake_data: bool = False, one_hot: bool = Fals
     else:
         download.complete(folder, [source_url])
     arrays = idx.read_folder(folder)
-    datasets = split(arrays, one_hot, validation_size, _classic_stream(seed), **options)
+    datasets = split(arrays, one_hot, validation_size, [_classic_stream(seed)] * 3, **options)
     datasets.name = name_of(folder, arrays)
     return datasets
 
@@ -240,10 +240,10 @@ def name_of(folder: Path, arrays: Sequence[Any]) -> str:
 
 
 def split(arrays: Sequence[Any], one_hot: bool, validation_size: int,
-          random: np.random.RandomState, **options: Any) -> Datasets:
+          random: Sequence[np.random.RandomState], **options: Any) -> Datasets:
     """Make Datasets of four arrays, as idx.read_folder returns them.
 
-    They share one random stream, `random`, as in the classic module; `options` are DataSet's.
+    random: the random stream of each; options: DataSet's.
     Raises UserError if validation_size is more than the number of training images.
     """
     train_images, train_labels, test_images, test_labels = arrays
@@ -253,7 +253,7 @@ def split(arrays: Sequence[Any], one_hot: bool, validation_size: int,
     if one_hot:
         train_labels, test_labels = np.eye(10)[train_labels], np.eye(10)[test_labels]
     validation, train = slice(validation_size), slice(validation_size, None)
-    return Datasets(DataSet(train_images[train], train_labels[train], seed=random, **options),
-                    DataSet(train_images[validation], train_labels[validation], seed=random,
+    return Datasets(DataSet(train_images[train], train_labels[train], seed=random[0], **options),
+                    DataSet(train_images[validation], train_labels[validation], seed=random[1],
                             **options),
-                    DataSet(test_images, test_labels, seed=random, **options))
+                    DataSet(test_images, test_labels, seed=random[2], **options))

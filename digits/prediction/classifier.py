@@ -76,8 +76,9 @@ class Classifier:
         """
         maps = self._maps(image)
         if not maps:
-            raise UserError(f'{self._script} has no convolutions, so no feature maps; name a '
-                            'run of mnist_cnn or of a copy of it with --run-dir')
+            raise UserError(f'{self._script} has no convolutions of images [n, h, w, channels], so '
+                            'no feature maps; name a run of mnist_cnn or of a copy of it with '
+                            '--run-dir')
         return maps
 
 
@@ -226,9 +227,9 @@ def _defines_inference(tree):
         if isinstance(node, ast.ImportFrom) and any(
                 {'inference', '*'} & {alias.name, alias.asname} for alias in node.names):
             return True
-        if isinstance(node, ast.Assign) and any(
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and any(
                 isinstance(target, ast.Name) and target.id == 'inference'
-                for target in node.targets):
+                for target in getattr(node, 'targets', [getattr(node, 'target', None)])):
             return True
     return False
 

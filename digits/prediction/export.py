@@ -75,7 +75,8 @@ def save(folder: Path, path: Path) -> None:
     """Write the run's network as a SavedModel with one signature; `path` must not exist.
 
     Raises UserError as `classifier.restore` does, and for a lesson in NumPy of another form than
-    images @ W + b; OSError or TensorFlow's OpError if that cannot be written.
+    images @ W + b, or a graph that calls Python; OSError or TensorFlow's OpError if that cannot be
+    written.
     """
     from digits.tensorflow_v1 import open_session, tf
     record = Record.read(folder)
@@ -88,6 +89,10 @@ def save(folder: Path, path: Path) -> None:
             logits = tf.matmul(rows, tf.constant(W)) + tf.constant(b)
         else:
             logits = classifier.build_graph(folder, record, rows)
+        for op in tf.get_default_graph().get_operations():
+            if op.type in ('PyFunc', 'PyFuncStateless', 'EagerPyFunc'):
+                raise UserError(f'{folder}: inference in {record.script}.py calls Python '
+                                f'({op.name}), which no exported file can')
         scale = (record.calibration or {'scale': 1.0})['scale']
         outputs = {'logits': tf.identity(logits, 'logits'),
                    'probabilities': tf.nn.softmax(scale * logits, name='probabilities')}

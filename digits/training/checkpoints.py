@@ -148,6 +148,8 @@ class SaverCheckpoints(Checkpoints):
         self._session, self._saver, self._tf = session, saver, tf
         with session.graph.as_default():
             self._variables = {variable.op.name: variable for variable in tf.global_variables()}
+            self._infinite = set(self._variables) - {
+                variable.op.name for variable in tf.trainable_variables()}  # such as a lowest loss
         self._void: Set[int] = set()  # the steps of damaged checkpoints
 
     def steps(self) -> List[int]:
@@ -177,7 +179,7 @@ class SaverCheckpoints(Checkpoints):
         wanted = {name: (variable.dtype.base_dtype.as_numpy_dtype, variable.shape.as_list())
                   for name, variable in self._variables.items()}
         try:
-            return _step(prefix), tensor_bundle.read(prefix, wanted)
+            return _step(prefix), tensor_bundle.read(prefix, wanted, self._infinite)
         except tensor_bundle.MismatchedCheckpoint as error:
             raise Misfit(f'{prefix}: does not fit the graph that inference builds now ({error}); '
                          f'either the lesson was changed, and {LESSON_NAME} beside it is the one '

@@ -20,6 +20,7 @@ MAY_DIFFER = {'run_dir', 'resume', 'quiet', 'data_dir', 'device', 'plots', 'loca
 # Those of them that a command which continues a run repeats, if they were given.
 REPEATED = ('data_dir', 'device', 'plots', 'quiet')
 # Flags that are not part of the recipe: compare.py has columns for them, or ignores them.
+PLAIN = (None, str, int, float)  # argparse types that give one value
 NOT_IN_RECIPE = MAY_DIFFER | {'seed', 'dataset', 'summary_every'}
 
 
@@ -56,6 +57,10 @@ class Parser(command_line.Parser):
         if value is None:
             return []
         action = self.options[name][-1]
+        if action.nargs == 0 and type(value) is int and action.const is None:  # action='count'
+            return list(action.option_strings[-1:]) * (value - (action.default or 0))
+        if action.nargs is None and isinstance(value, list) and action.type in PLAIN:  # 'append'
+            return [word for each in value for word in [action.option_strings[-1], str(each)]]
         if action.nargs == 0:  # a switch, of which there may be several
             for action in self.options[name]:
                 for word in action.option_strings:  # of BooleanOptionalAction two, without const
@@ -84,14 +89,13 @@ class Parser(command_line.Parser):
         """The flags on the command line, without defaults."""
         parser = copy.deepcopy(self)
         parser.require_none()
-        absent = object()
         for name, actions in parser.options.items():
-            parser.set_defaults(**{name: absent})  # also in the place of those set before
+            parser.set_defaults(**{name: None})  # also in the place of those set before
             for action in actions:
                 action.default = argparse.SUPPRESS
         found = vars(parser.parse_args(argv))
         return {name: value for name, value in found.items()
-                if name in self.options and value is not absent}
+                if name in self.options and value is not None}
 
 
 def parser(script: str, doc: Optional[str], *, steps: Optional[int] = None,

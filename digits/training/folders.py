@@ -50,6 +50,9 @@ class RunFolder:
             stack.push(self._empty_if_failed)
             if self.resumed:
                 self.record = Record.read(self.path)
+                if self.record.status == 'finished' or self.record.seed != args.seed:
+                    raise UserError(f'{self.path} is one run, and main begins another: a main that '
+                                    'trains several cannot be resumed', 1)
                 if self.record.dataset != data.name:
                     raise UserError(f'{self.path} was trained on {self.record.dataset}, but '
                                     f'{args.data_dir} has {data.name}')
@@ -59,8 +62,8 @@ class RunFolder:
                 self.record, parameters=model.parameters, convolutions=model.convolutions,
                 arrays=model.arrays, placeholders=model.placeholders, precision=model.precision,
                 pixel_max=255 if one.dtype == np.uint8 else 1)
-            self._keep_lesson()
             if not self.resumed:  # from here on, a killed run can be resumed
+                self._keep_lesson()
                 self.record.write(self.path)
             self._stack = stack.pop_all()
         return self
@@ -71,6 +74,8 @@ class RunFolder:
         Evaluations after the checkpoint are discarded.
         """
         record = self.record
+        if self.resumed:
+            self._keep_lesson()
         record.evaluations = {done: entry for done, entry in record.evaluations.items()
                               if done.isdecimal() and int(done) <= step}
         record.seconds['import'] = round(self._model.import_seconds, 3)

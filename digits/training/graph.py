@@ -6,24 +6,30 @@ import numpy as np
 from digits.tensorflow_v1 import BRANCHES, tf
 
 ACTIVATIONS = {'Relu', 'Relu6', 'LeakyRelu', 'Elu', 'Selu', 'Softplus', 'Softsign', 'Sigmoid',
-               'Tanh'}
-WORDS = {'Relu': 'ReLU', 'Mul': 'swish', 'IdentityN': 'swish'}  # swish: the ends of _whole
+               'Tanh', 'Erf'}
+# Activations that are x times a gate, by the first of these in it.
+GATED = {'Softplus': 'mish', 'Sigmoid': 'swish', 'Relu6': 'hard swish', 'Tanh': 'GELU',
+         'Erf': 'GELU'}
+ELEMENTWISE = {*ACTIVATIONS, 'Mul', 'RealDiv', 'Add', 'AddV2', 'Sub', 'Pow', 'Square'}
 POOLS = {'MaxPool', 'MaxPoolV2'}
-NORMALISATION = {'Mul', 'FusedBatchNorm', 'FusedBatchNormV3', 'If'}
+STEPS = {**dict.fromkeys(['AvgPool', *POOLS], 'pooling'),
+         **dict.fromkeys(['BiasAdd', 'Add', 'AddV2'], 'bias'),
+         **dict.fromkeys(['Mul', 'FusedBatchNorm', 'FusedBatchNormV3', 'If'], 'normalisation')}
 BARRIERS = {'Conv2D', 'DepthwiseConv2dNative', 'MatMul', 'Reshape'}  # another layer begins
 # Operations with a hidden random state, which no checkpoint has.
 STATEFUL_RANDOM = {'RandomUniform', 'RandomUniformInt', 'RandomStandardNormal', 'TruncatedNormal',
                    'RandomGamma', 'RandomShuffle', 'Multinomial', 'RandomPoissonV2',
                    'FractionalMaxPool', 'FractionalAvgPool'}
+STATEFUL_DATA = {'IteratorGetNext', 'IteratorGetNextSync', 'QueueDequeueV2', 'QueueDequeueManyV2',
+                 'QueueDequeueUpToV2'}
 WITH_FUNCTIONS = {'PartitionedCall', 'StatefulPartitionedCall', *BRANCHES}
 
 
 def activations(logits: tf.Tensor) -> Dict[str, tf.Tensor]:
     """{'conv1/activations': tensor} of each activation behind the logits, and of the logits."""
-    found = [_whole(op)[-1].outputs[0] for op in _ancestors(logits)
-             if op.type in ACTIVATIONS] + [logits]
+    found = [_whole(op)[-1].outputs[0] for op in _ancestors(logits) if op.type in ACTIVATIONS]
     names: Dict[str, tf.Tensor] = {}
-    for tensor in found:
+    for tensor in dict.fromkeys([*found, logits]):
         name = layer = tensor.op.name.split('/')[0]
         while f'{name}/activations' in names:
             name = f'{layer}_{len(names)}'
@@ -34,28 +40,24 @@ def activations(logits: tf.Tensor) -> Dict[str, tf.Tensor]:
 def feature_maps(logits: tf.Tensor) -> List[Tuple[str, tf.Tensor]]:
     """[(title, tensor [n, h, w, filters])] of each convolution behind the logits, in order.
 
-    First its output, then that of its activation. If a lesson pools before bias and ReLU, which is
+    First its output, then that of its activation. Those of images in another layout (NCHW) are left
+    out. If a lesson pools before bias and ReLU, which is
     equivalent and faster, maps without pooling are returned; that adds operations to the graph.
     """
     found = []
     behind = set(_ancestors(logits))
     for conv in _ancestors(logits):
-        if conv.type != 'Conv2D':
+        if conv.type != 'Conv2D' or conv.get_attr('data_format') != b'NHWC':
             continue
         layer, output = conv.name.split('/')[0], conv.outputs[0]
-        path = _path_to_activation(conv, behind)
-        if not path:
+        path, activation = _path_to_activation(conv, behind)
+        if not activation:
             found.append((f'{layer}, output', output))
             continue
-        kinds = [op.type for op in path]
-        steps = [word for word, types in (
-            ('normalisation', NORMALISATION), ('bias', {'BiasAdd', 'Add', 'AddV2'}),
-            ('pooling', POOLS)) if types & set(kinds[:-1])]
-        if steps[:2] == ['normalisation', 'bias']:  # the additions are part of the normalisation
-            del steps[1]
-        steps.append(WORDS.get(kinds[-1], kinds[-1]))
-        after = path[-1].outputs[0]
-        if POOLS & set(kinds) and set(kinds) <= POOLS | {'BiasAdd', 'Relu', 'Identity'}:
+        steps = [*_steps(path), _name(activation)]
+        after = activation[-1].outputs[0]
+        kinds = {op.type for op in [*path, *activation]}
+        if POOLS & kinds and kinds <= POOLS | {'BiasAdd', 'Relu', 'Identity'}:
             steps.remove('pooling')
             bias = [op.inputs[1] for op in path if op.type == 'BiasAdd']
             with output.graph.as_default(), tf.name_scope('feature_maps'):
@@ -66,11 +68,11 @@ def feature_maps(logits: tf.Tensor) -> List[Tuple[str, tf.Tensor]]:
 
 
 def unrepeatable(graph: tf.Graph) -> List[str]:
-    """The names of operations that draw random numbers from a hidden state.
+    """The names of operations that draw random numbers, or data, from a hidden state.
 
     Those that only give variables their initial values are not among them.
     """
-    return _drawing(graph, STATEFUL_RANDOM.__contains__)
+    return _drawing(graph, (STATEFUL_RANDOM | STATEFUL_DATA).__contains__)
 
 
 def is_random(graph: tf.Graph) -> bool:
@@ -147,7 +149,10 @@ def count_convolutions(logits: tf.Tensor) -> int:
 
 
 def _path_to_activation(conv, behind):
-    """The operations after a convolution up to its activation, the nearest; [] if it has none."""
+    """(the operations between a convolution and its activation, those of the activation).
+
+    The nearest; two empty lists if it has none.
+    """
     paths = [[conv]]
     seen = {conv}
     for path in paths:  # the list grows: breadth first
@@ -157,32 +162,82 @@ def _path_to_activation(conv, behind):
             seen.add(op)
             if op.type in ACTIVATIONS and op.outputs[0].shape.ndims == 4:
                 whole = _whole(op)
-                return [each for each in path[1:] if each not in whole] + whole[-1:]
+                return [each for each in path[1:] if each not in whole], whole
             paths.append([*path, op])
-    return []
+    return [], []
+
+
+def _steps(path):
+    """What is done between a convolution and its activation: ['pooling', 'bias']."""
+    steps = []
+    for op in path:
+        step = STEPS.get(op.type)
+        if step == 'bias' and all(x.shape.ndims == 4 for x in op.inputs):
+            step = 'sum'  # of a residual block
+        # The additions of a normalisation are part of it.
+        if step and step not in steps and not (step == 'bias' and 'normalisation' in steps):
+            steps.append(step)
+    return steps
+
+
+def _name(activation):
+    """'ReLU' or 'swish': the name of an activation, given as its operations."""
+    kinds = [op.type for op in activation]
+    if len(kinds) == 1:
+        return 'ReLU' if kinds == ['Relu'] else kinds[0]
+    return next((name for kind, name in GATED.items() if kind in kinds), kinds[-1])
 
 
 def _whole(op):
-    """The operations of an activation that an operation is in: for a Sigmoid, those of swish."""
-    if op.type != 'Sigmoid':
-        return [op]
-    x = op.inputs[0]
-    for product in op.outputs[0].consumers():
-        if product.type == 'Mul':
-            # tf.nn.swish has a gradient of its own, for which an identity stands.
-            found = [op, product, *(each for each in product.outputs[0].consumers()
-                                    if each.type == 'IdentityN')]
-            if x in set(product.inputs):
-                return found
-            if x.op.type == 'Mul' and set(x.op.inputs) & set(product.inputs):  # times beta
-                return [x.op, *found]
+    """The operations of an activation that an operation is in, in order.
+
+    Several for x times a gate that is computed from x, number by number: swish, mish, GELU.
+    """
+    steps = [op]
+    for step in steps:  # the list grows, as long as only numbers take part
+        for after in step.outputs[0].consumers():
+            others = [x for x in after.inputs if x.op is not step]
+            if after.type in ELEMENTWISE and all(x.op.type == 'Const' for x in others):
+                steps.append(after)
+            elif after.type == 'Mul' and op not in _formula(others[0].op):
+                shared = _read(step) & {others[0], *_read(others[0].op)}
+                nearest = [x for x in shared if not any(x in _read(y.op) for y in shared)]
+                if nearest:
+                    return _in_order({*_formula(after) - _formula(nearest[0].op), *_scaled(after)})
     return [op]
+
+
+def _scaled(product):
+    """What comes after a product of x and a gate: a number, an identity with its own gradient."""
+    return [op for op in product.outputs[0].consumers() if op.type == 'IdentityN' or (
+        op.type in ('Mul', 'RealDiv') and any(x.op.type == 'Const' for x in op.inputs))]
+
+
+def _formula(op):
+    """The elementwise operations behind an operation, and itself if it is one."""
+    found, waiting = set(), [op]
+    while waiting:
+        each = waiting.pop()
+        if each.type in ELEMENTWISE and each not in found:
+            found.add(each)
+            waiting += [x.op for x in each.inputs]
+    return found
+
+
+def _read(op):
+    """The tensors that the formula behind an operation reads, but for numbers and variables."""
+    return {x for each in _formula(op) for x in each.inputs
+            if x.op.type not in ('Const', 'ReadVariableOp')}
+
+
+def _in_order(ops):
+    """Operations of one graph in its order."""
+    return sorted(ops, key=lambda op: list(op.graph.get_operations()).index(op))
 
 
 def _ancestors(tensor: tf.Tensor) -> List[tf.Operation]:
     """The operations that a tensor is computed from, in the graph's order."""
-    found = _needed([tensor.op])
-    return [op for op in tensor.graph.get_operations() if op in found]
+    return _in_order(_needed([tensor.op]))
 
 
 def _needed(ops: Iterable[tf.Operation]) -> Set[tf.Operation]:

@@ -132,11 +132,16 @@ class GraphModel(Model):
     def begin(self, maps: bool) -> None:
         """Finalize the graph; if `maps`, first add operations for feature maps.
 
-        Raises UserError if the Saver leaves out a variable.
+        Raises UserError for a variable that the Saver leaves out, and for one of text.
         """
         for name in self._found.unsaved(self._saver, self.graph) if self._saver else ():
-            raise UserError(f'the Saver leaves out {name}, without which no run can be resumed: '
-                            'make it after the optimizer, of all variables: tf.train.Saver()')
+            raise UserError(f'the Saver does not save {name} whole and under this name, without '
+                            'which no run can be resumed: make it after the optimizer, as '
+                            'tf.train.Saver(), and leave partitioners out')
+        for variable in self.graph.get_collection(self._tf.GraphKeys.GLOBAL_VARIABLES):
+            if variable.dtype.base_dtype == self._tf.string:
+                raise UserError(f'the variable {variable.op.name} is text, which no run can '
+                                'resume: keep it outside of the graph')
         if maps:
             self._maps = self._found.feature_maps(self._logits)
         self.graph.finalize()

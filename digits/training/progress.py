@@ -37,9 +37,9 @@ def announce(data: Datasets, record: Record, model: Model) -> None:
         parts.append(f'continuing after step {record.steps:,} of {record.total_steps:,}')
     print('; '.join(parts), file=sys.stderr)
     for name in model.unrepeatable()[:1]:
-        print(f'{name} draws random numbers from a state that is in no checkpoint: a resumed '
-              'run will draw others; for dropout, digits.layers.dropout resumes exactly',
-              file=sys.stderr)
+        print(f'{name} draws random numbers or data from a state that is in no checkpoint: a '
+              'resumed run will draw others; digits.layers.dropout and run.batches() resume '
+              'exactly', file=sys.stderr)
 
 
 def print_interruption(args: argparse.Namespace, record: Record, folder: Path,

@@ -2,6 +2,7 @@
 import argparse
 import contextlib
 import math
+import random
 import time
 from typing import Any, Iterator, Optional
 
@@ -74,8 +75,7 @@ class Run:
     def batches(self) -> Iterator[Batch]:
         """Yield (images, labels) for each remaining step, in the seed's order."""
         for step in self.remaining_steps():
-            if self._batch is None:
-                self._data.train.seek(step * self._batch_size)
+            self._data.train.seek(step * self._batch_size)  # the lesson may have drawn more
             self._batch = batch = self._data.train.next_batch(self._batch_size)
             yield batch
 
@@ -85,15 +85,20 @@ class Run:
         After a step: progress and, from time to time, an evaluation on the validation set. There is
         a checkpoint at each evaluation and every SAVE_SECONDS. Raises UserError (status 1) if the
         loss is not finite or the first CHECK_STEPS change nothing, SystemExit (128 + the signal's
-        number) after a step with Ctrl-C or SIGTERM.
+        number) after a step with Ctrl-C or SIGTERM. NumPy's and Python's global random numbers are
+        seeded for each step, so that a resumed run draws the same.
         """
-        self._begin()
+        if self._checkpoints is None:  # else the lesson has had a loop before
+            self._begin()
         first = self.step
         with contextlib.closing(progress.Progress(
                 self.total_steps, self.step, self._args.quiet)) as shown:
             while self.step < self.total_steps:
                 started, loss_before = time.perf_counter(), self.loss
                 self._evaluated_step = -1
+                drawn = (self._args.seed * 1000003 + self.step) % 2 ** 32
+                random.seed(drawn)
+                np.random.seed(drawn)
                 try:
                     yield self.step
                 except GeneratorExit:  # a break in the lesson's loop, before or after its step
@@ -187,6 +192,9 @@ class Run:
                 progress.print_interruption(self._args, self.record, self._folder.path)
         finally:
             self._stack.__exit__(kind, error, trace)
+        if kind is RuntimeError and 'finalized' in str(error):
+            raise UserError('the graph is complete once training begins: make all operations, also '
+                            'those of tf.assign and metrics, before the with block', 1) from error
 
     def _write(self, status):
         self._folder.write(status, self.step, self.step * self._batch_size, self._training_seconds,

@@ -8,7 +8,7 @@ and shapes of the arrays, reads nothing else, and raises CorruptCheckpoint or Mi
 """
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Container, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
@@ -27,10 +27,11 @@ class MismatchedCheckpoint(ValueError):
     """An intact checkpoint without a requested array, or with another type or shape."""
 
 
-def read(prefix: Path, wanted: Mapping[str, Tuple[Any, Sequence[int]]]) -> Dict[str, np.ndarray]:
+def read(prefix: Path, wanted: Mapping[str, Tuple[Any, Sequence[int]]],
+         infinite: Container[str] = ()) -> Dict[str, np.ndarray]:
     """Return the arrays of the checkpoint PREFIX.index by name, for each name in `wanted`.
 
-    wanted: name -> (NumPy dtype, shape).
+    wanted: name -> (NumPy dtype, shape); infinite: names of those that may hold infinities.
 
     Raises CorruptCheckpoint if a file is missing, cut short, fails its checksums or holds numbers
     that are not finite; MismatchedCheckpoint if an array is absent or has another type or shape;
@@ -62,6 +63,8 @@ def read(prefix: Path, wanted: Mapping[str, Tuple[Any, Sequence[int]]]) -> Dict[
                                            for part in _slices(name, entries, shape)])
         else:
             arrays[name] = _stored(prefix, header.num_shards, name, entry, dtype)
+        if name not in infinite or np.isnan(arrays[name]).any():
+            finite(arrays[name], name)
     return arrays
 
 
@@ -119,7 +122,7 @@ def _stored(prefix: Path, shards: int, name: str, entry: Any, dtype: np.dtype) -
     if len(data) != entry.size or _masked_crc32c(data) != entry.crc32c:
         raise CorruptCheckpoint(f'the checksum of {name} is wrong')
     array[...] = np.frombuffer(data, dtype).reshape(array.shape)
-    return finite(array, name)
+    return array
 
 
 def _masked_crc32c(data: bytes) -> int:

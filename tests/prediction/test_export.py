@@ -236,6 +236,17 @@ def test_an_unfinished_or_foreign_run_is_refused(some_run, tmp_path, fault, sent
     assert not list(outside.iterdir())
 
 
+def test_a_graph_that_calls_python_is_not_exported(project, tmp_path):
+    """The function is in this process only: whoever loads the file cannot call it."""
+    project.copy('mine.py', 'tf.matmul(images, W)',
+                 'tf.matmul(tf.reshape(tf.py_func(abs, [images], tf.float32), [-1, 784]), W)',
+                 of='mnist_softmax.py')
+    project.train('mine.py', '--steps', '5', '--run-dir', tmp_path / 'run')
+    with project.in_place(), pytest.raises(UserError, match=r'calls Python \(.*PyFunc'):
+        export.write(tmp_path / 'run', 'saved-model', tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+
+
 def test_what_exists_is_not_overwritten(script, some_run, tmp_path):
     out = tmp_path / 'out'
     out.write_text('mine')

@@ -35,14 +35,19 @@ from digits.training.record import Record
      'tf.reduce_mean(tf.log(tf.one_hot(labels, 10) * tf.nn.softmax(logits)))', 1,
      'step 1: the loss is -inf, diverged before anything was learned: it takes the log of 0'),
     ('tf.train.Saver(', 'tf.train.Saver(tf.trainable_variables(), ', 2,
-     'the Saver leaves out global_step, without which no run can be resumed: make it after'),
+     'the Saver does not save global_step whole and under this name, without which no run can'),
+    ('tf.train.Saver(', "tf.Variable('text', trainable=False, name='note')\n"
+     '    saver = tf.train.Saver(', 2, 'the variable note is text, which no run can resume'),
+    ('            _, run.loss =', '            tf.constant(1)\n            _, run.loss =', 1,
+     'the graph is complete once training begins: make all operations, also those of tf.assign'),
     ('in run.batches():', 'in [mnist.train.next_batch(9)]:', 1,
      r'run.finish\(\) comes before a loop over run.batches\(\)'),
     ('    mnist = input_data.load(args)\n', '    mnist = input_data.load(args)\n'
      '    from digits.datasets import outliers\n    outliers.add(mnist.train, 500)\n', 1,
      'the loss takes no label 10, that of images which are not digits: use cross_entropy of'),
 ], ids=['no loss', 'a list', 'end outside', 'not reduced', 'no global_step', 'rate', 'size',
-       'shape', 'no default', 'type', 'classes', 'log', 'saver', 'own loop', 'label'])
+       'shape', 'no default', 'type', 'classes', 'log', 'saver', 'text', 'in the loop', 'own loop',
+       'label'])
 def test_a_mistake_in_the_loop_is_one_sentence(project, line, mistake, status, sentence):
     project.copy('mine.py', 'tf.matmul(images', 'tf.matmul(tf.to_float(images)', line, mistake,
                  of='mnist_softmax.py')

@@ -10,7 +10,7 @@ export function signed(value) {
 
 // 'after bias and ReLU' in Korean.
 function applied(stage) {
-  const words = { bias: '편향', normalisation: '정규화', pooling: '풀링' };
+  const words = { bias: '편향', normalisation: '정규화', pooling: '풀링', sum: '합' };
   const steps = stage.replace('after ', '').split(' and ').map((step) => words[step] || step);
   return stage.startsWith('after') ? `${steps.join('·')} 적용 후` : '출력은';
 }
