@@ -7,7 +7,7 @@ from digits.tensorflow_v1 import BRANCHES, tf
 
 ACTIVATIONS = {'Relu', 'Relu6', 'LeakyRelu', 'Elu', 'Selu', 'Softplus', 'Softsign', 'Sigmoid',
                'Tanh', 'Erf'}
-# Activations that are x times a gate, by the first of these in it.
+# Activations that are x times a gate, by the first of these operations that they have.
 GATED = {'Softplus': 'mish', 'Sigmoid': 'swish', 'Relu6': 'hard swish', 'Tanh': 'GELU',
          'Erf': 'GELU'}
 ELEMENTWISE = {*ACTIVATIONS, 'Mul', 'RealDiv', 'Add', 'AddV2', 'Sub', 'Pow', 'Square'}
@@ -40,9 +40,9 @@ def activations(logits: tf.Tensor) -> Dict[str, tf.Tensor]:
 def feature_maps(logits: tf.Tensor) -> List[Tuple[str, tf.Tensor]]:
     """[(title, tensor [n, h, w, filters])] of each convolution behind the logits, in order.
 
-    First its output, then that of its activation. Those of images in another layout (NCHW) are left
-    out. If a lesson pools before bias and ReLU, which is
-    equivalent and faster, maps without pooling are returned; that adds operations to the graph.
+    First its output, then that of its activation. Convolutions of another layout (NCHW) are left
+    out. If a lesson pools before bias and ReLU, which is equivalent and faster, maps without
+    pooling are returned; that adds operations to the graph.
     """
     found = []
     behind = set(_ancestors(logits))
@@ -232,7 +232,7 @@ def _read(op):
 
 def _in_order(ops):
     """Operations of one graph in its order."""
-    return sorted(ops, key=lambda op: list(op.graph.get_operations()).index(op))
+    return [op for op in next(iter(ops)).graph.get_operations() if op in ops]
 
 
 def _ancestors(tensor: tf.Tensor) -> List[tf.Operation]:
