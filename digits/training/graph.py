@@ -40,14 +40,15 @@ def activations(logits: tf.Tensor) -> Dict[str, tf.Tensor]:
 def feature_maps(logits: tf.Tensor) -> List[Tuple[str, tf.Tensor]]:
     """[(title, tensor [n, h, w, filters])] of each convolution behind the logits, in order.
 
-    First its output, then that of its activation. Convolutions of another layout (NCHW) are left
-    out. If a lesson pools before bias and ReLU, which is equivalent and faster, maps without
-    pooling are returned; that adds operations to the graph.
+    First its output, then that of its activation. Convolutions of another layout are left out: of
+    NCHW, and those that tf.nn.atrous_conv2d cuts into several. If a lesson pools before bias and
+    ReLU, which is equivalent and faster, maps without pooling are returned; that adds operations to
+    the graph.
     """
     found = []
     behind = set(_ancestors(logits))
     for conv in _ancestors(logits):
-        if conv.type != 'Conv2D' or conv.get_attr('data_format') != b'NHWC':
+        if not _is_of_images(conv):
             continue
         layer, output = conv.name.split('/')[0], conv.outputs[0]
         path, activation = _path_to_activation(conv, behind)
@@ -146,6 +147,12 @@ def bytes_an_image(loss: tf.Tensor) -> int:
 def count_convolutions(logits: tf.Tensor) -> int:
     """How many convolutions are behind the logits."""
     return sum(op.type == 'Conv2D' for op in _ancestors(logits))
+
+
+def _is_of_images(op):
+    """Whether an operation is a convolution of whole images [n, h, w, channels]."""
+    return (op.type == 'Conv2D' and op.get_attr('data_format') == b'NHWC'
+            and op.inputs[0].op.type != 'SpaceToBatchND')
 
 
 def _path_to_activation(conv, behind):

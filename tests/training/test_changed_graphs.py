@@ -148,18 +148,23 @@ def test_a_residual_sum_is_no_bias(project, trained):
     assert titles[1] == 'conv1, after pooling and bias and sum and ReLU'
 
 
-@pytest.mark.skipif(tf.__version__.startswith('1.'), reason='has no NCHW on processors')
-def test_maps_of_another_layout_are_left_out(project, trained):
-    project.copy('mine.py', "strides=[1, 1, 1, 1], padding='SAME')",
-                 "strides=[1, 1, 1, 1], padding='SAME', data_format='NCHW')",
-                 'tf.nn.conv2d(x, W', 'tf.nn.conv2d(tf.transpose(x, [0, 3, 1, 2]), W',
-                 'tf.nn.max_pool2d(h_conv', 'tf.nn.max_pool2d(tf.transpose(h_conv, [0, 2, 3, 1])',
-                 'OUTLIERS = 6000', 'OUTLIERS = 100')
+@pytest.mark.parametrize('changes', [
+    pytest.param(
+        ["strides=[1, 1, 1, 1], padding='SAME')",
+         "strides=[1, 1, 1, 1], padding='SAME', data_format='NCHW')",
+         'tf.nn.conv2d(x, W', 'tf.nn.conv2d(tf.transpose(x, [0, 3, 1, 2]), W',
+         'tf.nn.max_pool2d(h_conv', 'tf.nn.max_pool2d(tf.transpose(h_conv, [0, 2, 3, 1])'],
+        marks=pytest.mark.skipif(tf.__version__.startswith('1.'), reason='only on a GPU')),
+    ["tf.nn.conv2d(x, W, strides=[1, 1, 1, 1], padding='SAME')",
+     "tf.nn.atrous_conv2d(x, W, 2, padding='SAME')"],
+], ids=['NCHW', 'atrous'])
+def test_maps_of_another_layout_are_left_out(project, trained, changes):
+    project.copy('mine.py', *changes, 'OUTLIERS = 6000', 'OUTLIERS = 100')
     _, restored = trained('--batch-size', '20', '--validation-size', '100', steps=5)
+    image = np.full([28, 28], 99, np.uint8)
     with pytest.raises(UserError, match='mine has no convolutions of images .n, h, w, channels.'):
-        restored.feature_maps(np.full([28, 28], 99, np.uint8))
-    assert [layer.name for layer in restored.layers().values(
-        np.full([28, 28], 99, np.uint8), 3)] == ['fc1']
+        restored.feature_maps(image)
+    assert [layer.name for layer in restored.layers().values(image, 3)] == ['fc1']
 
 
 def test_layers_of_keras_begin_as_the_seed_says(project, trained):
