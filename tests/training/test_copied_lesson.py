@@ -119,7 +119,7 @@ def test_a_changed_copy_works_whole(project, small_dir, tmp_path):
     accuracy = np.mean(np.array(answers.split(), int) == labels)
     assert accuracy == pytest.approx(record.test_accuracy, abs=0.005)
     assert [title.split(', ')[0] for title in titles.split(';')] == ['conv1'] * 2 + ['conv2'] * 2
-    assert titles.endswith('after normalisation and pooling and ReLU')
+    assert titles.endswith('after pooling and normalisation and ReLU')
     assert titles.split(';') == [each['title'] for each in served_maps(project, folder)]
 
     # The lesson is edited after the run: one sentence, which names the variable.
