@@ -275,7 +275,7 @@ def serving():
     return start
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='session')
 def server(serving, cnn_run):
     """draw.py with the run of cnn_run."""
     with serving(cnn_run) as started:

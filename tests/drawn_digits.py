@@ -43,9 +43,9 @@ def read(grey):
     return one_digit.to_mnist(Image.fromarray(np.uint8(np.clip(grey, 0, 255)))).astype(int)
 
 
-def alike(sheet, other, most=25):
-    """Whether `other` is read, and as `sheet` is: a mean difference below `most` of 0..255."""
-    expected = read(sheet)
+def alike(expected, other, most=25):
+    """Whether `other` is read, and as `expected` [28, 28]: a mean difference below `most` of 255.
+    """
     try:
         return np.abs(read(other) - expected).mean() < most
     except UserError:

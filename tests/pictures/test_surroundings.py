@@ -1,7 +1,7 @@
 """digits.pictures.one_digit on pictures with more than a digit: beside it, or across it."""
 import numpy as np
 import pytest
-from drawn_digits import alike, sheets
+from drawn_digits import alike, read, sheets
 
 Y, X = np.indices((300, 400))
 U, V = ((X - 200) * np.cos(turn) + (Y - 150) * np.sin(turn) for turn in (0.14, 0.14 + np.pi / 2))
@@ -33,16 +33,21 @@ ACROSS = {
 }
 
 
+@pytest.fixture(scope='module')
+def sixty(clean_strokes):
+    """[(a digit on a sheet, as it is read)]."""
+    return [(sheet, read(sheet)) for sheet in sheets(clean_strokes(60, seed=11)[0])]
+
+
 @pytest.mark.parametrize('kind', BESIDE)
 @pytest.mark.parametrize('shade', [20, 90])
-def test_a_digit_is_read_as_without(clean_strokes, kind, shade):
-    for sheet in sheets(clean_strokes(60, seed=11)[0]):
-        assert alike(sheet, np.where(BESIDE[kind], shade, sheet))
+def test_a_digit_is_read_as_without(sixty, kind, shade):
+    for sheet, expected in sixty:
+        assert alike(expected, np.where(BESIDE[kind], shade, sheet))
 
 
 @pytest.mark.parametrize('kind', ACROSS)
 @pytest.mark.parametrize('light', [0.6, 0.68])
-def test_what_is_fainter_may_lie_across(clean_strokes, kind, light):
-    same = [alike(sheet, sheet * np.where(ACROSS[kind], light, 1))
-            for sheet in sheets(clean_strokes(60, seed=11)[0])]
+def test_what_is_fainter_may_lie_across(sixty, kind, light):
+    same = [alike(expected, sheet * np.where(ACROSS[kind], light, 1)) for sheet, expected in sixty]
     assert sum(same) >= 57
