@@ -60,7 +60,8 @@ def found_in(drawn, page):
     *(pytest.param(*case, marks=pytest.mark.slow) for case in (
         ({'width': 6}, 1), ({'skew': 1}, 0.99), ({'skew': 3}, 0.99), ({'bow': 8}, 0.99),
         ({'bow': 40}, 0.98), ({'skew': 6, 'margin': 120}, 0.99), ({'faint': 0.3}, 1),
-        ({'desk': 60}, 0.99), ({'desk': 80, 'grain': 8, 'width': 2, 'rows': 16, 'columns': 20}, 0.99),
+        ({'desk': 60}, 0.99),
+        ({'desk': 80, 'grain': 8, 'width': 2, 'rows': 16, 'columns': 20}, 0.99),
         ({'rows': 4, 'columns': 5, 'cell': (220, 180)}, 1)))
 ], ids=str)
 def test_each_digit_of_a_table_in_its_cell(hand, kind, share):
