@@ -221,7 +221,10 @@ def _paper(grey, small):
     quarter and half of the way from ink to paper is a shadow on even paper.
     """
     low, high = small.min(), small.max()
-    darker, most, lighter = np.quantile(small[small >= (low + high) / 2], [0.2, 0.5, 0.95])
+    light = np.sort(small[small >= (low + high) / 2])
+    # As np.quantile, which takes a tenth of a small picture's time.
+    darker, most, lighter = np.interp(np.array([0.2, 0.5, 0.95]) * (len(light) - 1),
+                                      np.arange(len(light)), light)
 
     def in_shadow(values):
         """Whether a tenth of the picture is."""
