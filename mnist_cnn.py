@@ -1,8 +1,8 @@
 """A convolutional network on MNIST: two 5x5 convolutions, dropout, 3,274,634 parameters.
 
 $ python mnist_cnn.py
-validation accuracy: 0.9956
-test accuracy: 0.9959
+validation accuracy: 0.9954
+test accuracy: 0.9962
 
 To try an idea, copy this file and change the copy: all other scripts work with it too.
 """
