@@ -71,6 +71,13 @@ class DataSet:
         self._added = np.empty([0, *np.shape(self._pixels)[1:]], np.uint8)
         self._rewind()
 
+    def reseed(self, seed: int) -> None:
+        """Begin again, with a random stream of its own: whatever else draws, the order is the same.
+        """
+        self._random = np.random.RandomState(seed)
+        self._first_state = self._random.get_state()
+        self._rewind()
+
     def _rewind(self):
         self._order = None  # in the given order, until the first shuffle
         self._images = None
@@ -228,7 +235,7 @@ def read_data_sets(train_dir: str, fake_data: bool = False, one_hot: bool = Fals
     else:
         download.complete(folder, [source_url])
     arrays = idx.read_folder(folder)
-    datasets = split(arrays, one_hot, validation_size, [_classic_stream(seed)] * 3, **options)
+    datasets = split(arrays, one_hot, validation_size, _classic_stream(seed), **options)
     datasets.name = name_of(folder, arrays)
     return datasets
 
@@ -240,10 +247,10 @@ def name_of(folder: Path, arrays: Sequence[Any]) -> str:
 
 
 def split(arrays: Sequence[Any], one_hot: bool, validation_size: int,
-          random: Sequence[np.random.RandomState], **options: Any) -> Datasets:
+          random: np.random.RandomState, **options: Any) -> Datasets:
     """Make Datasets of four arrays, as idx.read_folder returns them.
 
-    random: the random stream of each; options: DataSet's.
+    They share one random stream, `random`, as in the classic module; `options` are DataSet's.
     Raises UserError if validation_size is more than the number of training images.
     """
     train_images, train_labels, test_images, test_labels = arrays
@@ -253,7 +260,7 @@ def split(arrays: Sequence[Any], one_hot: bool, validation_size: int,
     if one_hot:
         train_labels, test_labels = np.eye(10)[train_labels], np.eye(10)[test_labels]
     validation, train = slice(validation_size), slice(validation_size, None)
-    return Datasets(DataSet(train_images[train], train_labels[train], seed=random[0], **options),
-                    DataSet(train_images[validation], train_labels[validation], seed=random[1],
+    return Datasets(DataSet(train_images[train], train_labels[train], seed=random, **options),
+                    DataSet(train_images[validation], train_labels[validation], seed=random,
                             **options),
-                    DataSet(test_images, test_labels, seed=random[2], **options))
+                    DataSet(test_images, test_labels, seed=random, **options))

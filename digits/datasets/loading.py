@@ -51,9 +51,8 @@ def load(args: argparse.Namespace, dtype: Any = np.float32) -> dataset.Datasets:
     if args.validation_size > largest:
         raise UserError(f'--validation-size {args.validation_size}: give a number from 0 to '
                         f'{largest:,}, so that every digit is left to train on')
-    datasets = dataset.split(arrays, False, args.validation_size,
-                             [np.random.RandomState(args.seed) for _ in range(3)], dtype=dtype,
-                             reshape=True)
+    datasets = dataset.split(arrays, False, args.validation_size, np.random.RandomState(args.seed),
+                             dtype=dtype, reshape=True)
     datasets.name = name
     datasets.seconds = time.perf_counter() - started
     return datasets

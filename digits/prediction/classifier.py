@@ -227,9 +227,9 @@ def _defines_inference(tree):
         if isinstance(node, ast.ImportFrom) and any(
                 {'inference', '*'} & {alias.name, alias.asname} for alias in node.names):
             return True
+        targets = getattr(node, 'targets', None) or [getattr(node, 'target', None)]
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and any(
-                isinstance(target, ast.Name) and target.id == 'inference'
-                for target in getattr(node, 'targets', [getattr(node, 'target', None)])):
+                isinstance(target, ast.Name) and target.id == 'inference' for target in targets):
             return True
     return False
 

@@ -75,6 +75,8 @@ class Run:
     def batches(self) -> Iterator[Batch]:
         """Yield (images, labels) for each remaining step, in the seed's order."""
         for step in self.remaining_steps():
+            if self._batch is None:
+                self._data.train.reseed(self._args.seed)  # read_data_sets shares NumPy's stream
             self._data.train.seek(step * self._batch_size)  # the lesson may have drawn more
             self._batch = batch = self._data.train.next_batch(self._batch_size)
             yield batch

@@ -48,7 +48,10 @@ def stopped(project, monkeypatch, *flags, step=10):
       "    parser.add_argument('-v', '--verbose', action='count')\n" + FLAGS],
      ['--hidden', '30', '--hidden', '20', '-vv']),
     ([SAVER, "    tf.Variable(float('inf'), trainable=False, name='lowest_loss')\n" + SAVER], []),
-], ids=['epochs with break', 'epochs', 'random', 'two batches', 'flags', 'infinity'])
+    (['input_data.load(args)\n', 'input_data.read_data_sets(args.data_dir)\n'
+      '    mnist.train.next_batch(9)\n'], []),
+], ids=['epochs with break', 'epochs', 'random', 'two batches', 'flags', 'infinity',
+        'classic data'])
 def test_a_changed_loop_is_resumed_exactly(project, tmp_path, monkeypatch, capsys, changes, flags):
     project.copy('mine.py', *changes, of='mnist_softmax.py')
     text = project.folder / 'mine.py'
