@@ -20,8 +20,9 @@ MAY_DIFFER = {'run_dir', 'resume', 'quiet', 'data_dir', 'device', 'plots', 'loca
 # Those of them that a command which continues a run repeats, if they were given.
 REPEATED = ('data_dir', 'device', 'plots', 'quiet')
 # Flags that are not part of the recipe: compare.py has columns for them, or ignores them.
-PLAIN = (None, str, int, float)  # argparse types that give one value
 NOT_IN_RECIPE = MAY_DIFFER | {'seed', 'dataset', 'summary_every'}
+PLAIN = (None, str, int, float)  # argparse types that give one value
+MAX_COUNT = 100  # how often a switch is repeated at most, whatever a run.json says
 
 
 class Parser(command_line.Parser):
@@ -58,9 +59,9 @@ class Parser(command_line.Parser):
             return []
         action = self.options[name][-1]
         if action.nargs == 0 and type(value) is int and action.const is None:  # action='count'
-            return list(action.option_strings[-1:]) * (value - (action.default or 0))
+            return list(action.option_strings[-1:]) * min(value - (action.default or 0), MAX_COUNT)
         if action.nargs is None and isinstance(value, list) and action.type in PLAIN:  # 'append'
-            return [word for each in value for word in [action.option_strings[-1], str(each)]]
+            return [f'{action.option_strings[-1]}={each}' for each in value]
         if action.nargs == 0:  # a switch, of which there may be several
             for action in self.options[name]:
                 for word in action.option_strings:  # of BooleanOptionalAction two, without const

@@ -5,6 +5,7 @@ import signal
 import pytest
 from helpers import assert_same_weights
 
+from digits import training
 from digits.errors import UserError
 from digits.training import folders
 from digits.training.record import Record
@@ -46,7 +47,7 @@ def stopped(project, monkeypatch, *flags, step=10):
       STEP, STEP + '            mnist.validation.next_batch(100)\n'], ['--validation-size', '500']),
     ([FLAGS, "    parser.add_argument('--hidden', type=int, action='append')\n"
       "    parser.add_argument('-v', '--verbose', action='count')\n" + FLAGS],
-     ['--hidden', '30', '--hidden', '20', '-vv']),
+     ['--hidden', '30', '--hidden=-20', '-vv']),
     ([SAVER, "    tf.Variable(float('inf'), trainable=False, name='lowest_loss')\n" + SAVER], []),
     (['input_data.load(args)\n', 'input_data.read_data_sets(args.data_dir)\n'
       '    mnist.train.next_batch(9)\n'], []),
@@ -68,6 +69,14 @@ def test_a_changed_loop_is_resumed_exactly(project, tmp_path, monkeypatch, capsy
     assert records[0].steps == records[1].steps == 24
     for name in ('hidden', 'verbose'):
         assert records[0].flags.get(name) == records[1].flags.get(name)
+
+
+def test_a_count_of_a_damaged_run_json_takes_no_memory():
+    parser = training.parser('mnist_softmax.py', '', steps=9)
+    parser.add_argument('-v', '--verbose', action='count')
+    assert parser.typed('verbose', 3) == ['--verbose'] * 3
+    assert len(parser.typed('verbose', 10 ** 15)) == 100
+    assert parser.typed('verbose', -1) == []
 
 
 def test_a_main_that_trains_with_several_seeds_is_not_resumed_as_one(project, monkeypatch):
