@@ -235,14 +235,19 @@ class WorkerRun:
         self._stack.__exit__(kind, error, trace)
 
 
+def workers_a_step(args: argparse.Namespace) -> int:
+    """How many workers' minibatches make a step: all of them if they are synchronous."""
+    return 1 if args.asynchronous else args.workers
+
+
 def images_a_step(args: argparse.Namespace) -> int:
-    """The number of images per step, of all workers together if they are synchronous."""
-    return args.batch_size * (1 if args.asynchronous else args.workers)
+    """The number of images per step."""
+    return args.batch_size * workers_a_step(args)
 
 
 def total_steps(args: argparse.Namespace, num_examples: int) -> int:
-    """The number of steps, as training.total_steps; an asynchronous one is that of one worker."""
-    return training.total_steps(args, num_examples, 1 if args.asynchronous else args.workers)
+    """The number of steps, from --steps or --epochs; UserError as training.total_steps."""
+    return training.total_steps(args, num_examples, workers_a_step(args))
 
 
 def position(args: argparse.Namespace, step: int, own_steps: int) -> int:

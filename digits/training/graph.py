@@ -45,9 +45,9 @@ def feature_maps(logits: tf.Tensor) -> List[Tuple[str, tf.Tensor]]:
     ReLU, which is equivalent and faster, maps without pooling are returned; that adds operations to
     the graph.
     """
-    found = []
-    behind = set(_ancestors(logits))
-    for conv in _ancestors(logits):
+    found, ancestors = [], _ancestors(logits)
+    behind = set(ancestors)
+    for conv in ancestors:
         if not _is_of_images(conv):
             continue
         layer, output = conv.name.split('/')[0], conv.outputs[0]

@@ -4,6 +4,7 @@ import pytest
 from drawn_digits import alike, read, sheets
 
 Y, X = np.indices((300, 400))
+TURNS = 0, 0.2, 0.5
 
 
 @pytest.fixture(scope='module')
@@ -12,17 +13,18 @@ def sixty(clean_strokes):
     return [(sheet, read(sheet)) for sheet in sheets(clean_strokes(60, seed=11)[0], size=80)]
 
 
-@pytest.mark.parametrize(('first', 'turn'), list(enumerate([0, 0.2, 0.5])))
+@pytest.mark.parametrize(('some', 'turn'), [
+    *((slice(first, None, 3), turn) for first, turn in enumerate(TURNS)),
+    *(pytest.param(slice(None), turn, marks=pytest.mark.slow) for turn in TURNS)])
 @pytest.mark.parametrize('side', [75, 95, 130])
 @pytest.mark.parametrize('desk', [40, 90, 150])
-def test_a_digit_on_a_note(sixty, desk, side, first, turn):
-    """desk: its brightness, of the note's 220; side: half of the note's; first: of the digits.
-
-    Each angle has every third digit.
+def test_a_digit_on_a_note(sixty, desk, side, some, turn):
+    """desk: its brightness, of the note's 220; side: half of the note's; some: of the digits,
+    all of them only where there is time.
     """
     across, down = (abs((X - 200) * np.cos(angle) + (Y - 150) * np.sin(angle))
                     for angle in (turn, turn + np.pi / 2))
-    for sheet, expected in sixty[first::3]:
+    for sheet, expected in sixty[some]:
         note = np.where((across < side) & (down < side), sheet, desk)
         assert alike(expected, note)
         assert alike(expected, 255 - note)

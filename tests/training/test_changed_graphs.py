@@ -98,10 +98,10 @@ def test_a_network_in_a_file_of_its_own(project, trained, line, monkeypatch):
     del sys.modules['model']
 
 
-@pytest.mark.parametrize(('name', 'function'), [
-    ('swish', 'tf.nn.swish(x)'),
-    pytest.param('mish', 'x * tf.tanh(tf.nn.softplus(x))', marks=pytest.mark.slow)])
-def test_an_activation_with_a_gate_is_one_as_a_whole(project, trained, name, function):
+@pytest.mark.parametrize(('name', 'least', 'function'), [
+    ('swish', -0.3, 'tf.nn.swish(x)'),
+    pytest.param('mish', -0.31, 'x * tf.tanh(tf.nn.softplus(x))', marks=pytest.mark.slow)])
+def test_an_activation_with_a_gate_is_one_as_a_whole(project, trained, name, least, function):
     """Fetched alone, TensorFlow 2.21 fails at its inside, as it computes all in one."""
     project.copy('mine.py', 'tf.nn.relu(', 'gated(', 'OUTLIERS = 6000', 'OUTLIERS = 100',
                  'def inference(', f'def gated(x):\n    return {function}\n\n\ndef inference(')
@@ -110,7 +110,7 @@ def test_an_activation_with_a_gate_is_one_as_a_whole(project, trained, name, fun
     image = np.full([28, 28], 99, np.uint8)
     _, (title, values) = restored.feature_maps(image)[:2]
     stage = f'after pooling and bias and {name}'
-    assert title == f'conv1, {stage}' and -0.5 < values.min() < 0 < values.max()
+    assert title == f'conv1, {stage}' and least < values.min() < 0 < values.max()
     assert [layer.stage for layer in restored.layers().values(image, 3)] == [stage, stage, '']
 
 

@@ -104,8 +104,9 @@ def test_the_plot_is_a_picture(script, root):
 
 
 def test_a_plot_that_cannot_be_is_refused_before_anything_is_trained(tmp_path):
-    with pytest.raises(UserError, match=r'plot\.odd'):
+    with pytest.raises(UserError, match=r'plot\.odd') as caught:
         compare.main([str(tmp_path), '--train', '--plot', str(tmp_path / 'plot.odd')])
+    assert caught.value.exit_status == 2
     assert list(tmp_path.iterdir()) == []
 
 
